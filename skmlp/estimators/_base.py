@@ -1,0 +1,91 @@
+"""What the estimators share: hyperparameters that are objects, and what an iteration reports."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+
+class TunableObjects:
+    """Mixin: parameters that may be given by name have parameters of their own all the same.
+
+    ``set_params(optimizer__beta1=0.8)`` works while ``optimizer`` is the string ``"adam"``.
+    `_objects` maps such a parameter to the function that turns a name into an object.
+    """
+
+    _objects = {}
+
+    def set_params(self, **params):
+        """Set parameters, those of nested objects as ``outer__inner``.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : estimator
+            The estimator itself.
+        """
+        for name, as_object in self._objects.items():
+            nested = any(key.startswith(f"{name}__") for key in params)
+            value = params.get(name, getattr(self, name))
+            if nested and not hasattr(value, "get_params"):
+                params = {name: as_object(value), **{k: v for k, v in params.items() if k != name}}
+        return super().set_params(**params)
+
+
+def random_generator(random_state):
+    """Return a NumPy generator that is seeded by scikit-learn's kind of random state."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1, size=8))
+
+
+class Recorder:
+    """What follows every iteration of a fit: record it, tell of it, decide whether to stop.
+
+    Parameters
+    ----------
+    callbacks : IterationCallbacks
+        Who else is to be told.
+    attributes : callable
+        Turns parameters theta into the fitted attributes of a model that stops there.
+    theta : ndarray of shape (n_params,)
+        Where the fit starts.
+    stopping : EarlyStopping, default=None
+        Watches a validation loss.
+    stop_early : bool, default=False
+        Whether `stopping` may stop the fit, or only watch.
+    verbose : bool, default=False
+        Whether to print one line an iteration.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_params,)
+        The latest parameters, kept for a fit that is interrupted.
+    losses : list of float
+        The objective after every iteration.
+    stopped_early : bool
+        Whether `stopping` ended the fit.
+    """
+
+    def __init__(self, callbacks, attributes, theta, stopping=None, stop_early=False, verbose=False):
+        self.callbacks = callbacks
+        self.attributes = attributes
+        self.theta = theta
+        self.stopping = stopping
+        self.stop_early = stop_early
+        self.verbose = verbose
+        self.losses = []
+        self.stopped_early = False
+
+    def __call__(self, theta, loss):
+        """Take note of an iteration; return whether to stop."""
+        self.theta = theta
+        self.losses.append(loss)
+        line = f"iteration {len(self.losses)}: objective {loss:.6g}"
+        if self.stopping is not None:
+            self.stopped_early = self.stopping(theta) and self.stop_early
+            line += f", validation loss {self.stopping.losses[-1]:.6g}"
+        if self.verbose:
+            print(line, flush=True)
+        asked = self.callbacks.iteration_ended(lambda: self.attributes(theta))
+        return self.stopped_early or asked

@@ -1,0 +1,580 @@
+"""Softmax regression: the linear multiclass model with the logistic loss."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit, log_expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skmlp._sklearn import CallbackSupportMixin, with_callbacks
+from skmlp._spec import check_bool, check_integer, check_option, check_real
+from skmlp.estimators._base import Recorder, TunableObjects, random_generator
+from skmlp.estimators._callbacks import IterationCallbacks
+from skmlp.estimators._columns import ScoreColumns
+from skmlp.estimators._solvers import SOLVERS, choose_solver, train_epochs
+from skmlp.estimators._targets import (
+    check_class_weight,
+    encode_labels,
+    row_weights,
+    stratified_split,
+)
+from skmlp.nn.duality import suboptimality_bound
+from skmlp.nn.linear import LinearObjective
+from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy, log_softmax, softmax
+from skmlp.optim.batches import check_shuffle
+from skmlp.optim.early_stopping import EarlyStopping
+from skmlp.optim.newton import Minimum
+from skmlp.optim.optimizers import get_optimizer
+from skmlp.optim.schedules import get_schedule
+
+
+@dataclass
+class Rows:
+    """Rows to learn from or to validate on, ready for a loss."""
+
+    X: Any
+    codes: np.ndarray
+    weight: np.ndarray
+
+    def take(self, rows):
+        """Return some of the rows."""
+        X = self.X.tocsr() if sp.issparse(self.X) else self.X
+        return Rows(X[rows], self.codes[rows], self.weight[rows])
+
+
+class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    r"""Multinomial logistic regression that converges, and proves how well.
+
+    Every class has a linear score; the softmax of the scores is the model's probability of the
+    class, and the weights are those that make the labels of the training rows most probable.
+    The objective is convex, so what is found does not depend on the solver:
+
+    .. math::
+        J(W, b) = \frac{\sum_i s_i \ln\bigl(1 + \sum_{k \ne y_i}
+        e^{F_{ik} - F_{i y_i}}\bigr)}{\sum_i s_i} + \alpha \lVert W \rVert^2,
+        \qquad F = X W^T + b .
+
+    It is what ``LogisticRegression(C=1 / (2 * n_samples * alpha))`` of scikit-learn minimizes,
+    but ``alpha`` means the same for any number of rows. With two classes there is one score, that
+    of the second class against the first.
+
+    Parameters
+    ----------
+    alpha : float, default=1e-4
+        Strength of the L2 penalty on the weights; the intercept is not penalized. 0 means none,
+        which has no finite solution if a plane separates the classes.
+    solver : {"auto", "newton", "lbfgs", "sgd"}, default="auto"
+        ``"newton"``: a few steps, insensitive to the scale of the features, memory for a matrix
+        of shape (n_features, n_features). ``"lbfgs"``: low memory, for many or sparse features.
+        ``"sgd"``: mini-batches with an `optimizer`. ``"auto"``: newton up to 4000 features,
+        lbfgs above.
+    fit_intercept : bool, default=True
+        Whether to learn b. Without it, all scores are 0 at x = 0.
+    class_weight : dict, "balanced" or None, default=None
+        Factor on the weight of the rows of each class. "balanced" gives all classes the same
+        total weight.
+    classes : array-like of shape (n_classes,), default=None
+        All labels there are, of which `y` may lack some; every one has a column in
+        ``predict_proba``. A class without any row gets probability 0 where the objective says so:
+        with the solvers newton and lbfgs and an intercept. None takes the labels in `y`.
+    max_iter : int, default=200
+        Largest number of iterations: steps of newton and lbfgs, epochs of sgd.
+    tol : float, default=1e-4
+        Relative tolerance on the objective. newton and lbfgs stop once a step promises to lower it
+        by less than ``tol`` times its value (newton is then usually far closer: its last step
+        squares the error); sgd when it has not improved by that share for `n_iter_no_change`
+        epochs.
+    warm_start : bool, default=False
+        Whether ``fit`` starts from the solution of the last fit, and sgd with its optimizer state.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of rows of sgd and of the choice of validation rows. newton and lbfgs
+        use no randomness.
+    verbose : bool, default=False
+        Whether to print one line an iteration.
+    optimizer : str or Optimizer, default="adam"
+        For sgd: ``"sgd"``, ``"momentum"``, ``"nesterov"``, ``"adagrad"``, ``"rmsprop"``,
+        ``"adam"``, ``"adamw"`` or an object of `skmlp.optim` such as ``Adam(beta1=0.8)``, whose
+        parameters a grid search reaches as ``optimizer__beta1``.
+    learning_rate : float or Schedule, default=0.01
+        For sgd: step size, constant or as a schedule of `skmlp.optim` in epochs.
+    batch_size : int, default=64
+        For sgd: rows in a mini-batch, from 1 to all; a larger number means all.
+    shuffle : bool or "with_replacement", default=True
+        For sgd: visit the rows of every epoch in random order, in the given order, or draw each
+        one independently.
+    early_stopping : bool, default=False
+        Whether to stop when the loss on validation rows has not fallen for `n_iter_no_change`
+        iterations, and return to the weights that had the lowest. The rows are `X_val` if given
+        to fit, else a part of the training rows that is then not learned from.
+    validation_fraction : float, default=0.1
+        Share of the training rows held out for early stopping, of each class alike.
+    n_iter_no_change : int, default=5
+        Patience of early stopping, and of `tol` with sgd, in iterations.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
+    coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
+        Weights, in the dtype of X.
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+        Intercepts.
+    n_iter_ : int
+        Iterations made.
+    loss_ : float
+        The objective J at the solution.
+    loss_curve_ : list of float
+        J after each iteration; for sgd the mean of its batch estimates over the epoch.
+    validation_loss_curve_ : list of float or None
+        Mean cross-entropy on the validation rows after each iteration, if there are any.
+    gradient_norm_ : float
+        Euclidean norm of the gradient of J at the solution.
+    suboptimality_bound_ : float
+        ``loss_`` is at most this much above the smallest possible J: a certificate by duality, not
+        an estimate. Infinite for ``alpha=0``, where nothing can be promised.
+    converged_ : bool
+        Whether the solver stopped of its own accord before `max_iter`.
+    solver_ : str
+        The solver used.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had names that are all strings.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same model; L1 penalties too.
+
+    Notes
+    -----
+    newton is a truncated Newton method with exact Hessian-vector products in O(n_samples
+    n_features n_classes), preconditioned by one factor of a matrix over the features or over all
+    parameters, summed over a sample of rows. It needs memory for X, a few arrays of shape
+    (n_samples, n_classes) and one matrix of at most max(n_features, 1000) rows and columns.
+    Prediction costs O(n_features n_classes) a row.
+
+    The certificate is the duality gap of a dual point made from the last Newton step; see the
+    guide.
+
+    References
+    ----------
+    .. [1] Bishop (2006). Pattern Recognition and Machine Learning, section 4.3.4.
+    .. [2] Nocedal & Wright (2006). Numerical Optimization, 2nd ed., chapter 7.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import SoftmaxRegression
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = SoftmaxRegression(alpha=1e-3).fit(X, y)
+    >>> model.score(X, y)
+    0.98
+    >>> model.predict_proba(X[:1]).round(3)
+    array([[0.984, 0.016, 0.   ]])
+    >>> model.suboptimality_bound_ < 1e-6 * model.loss_
+    True
+    """
+
+    _objects = {"optimizer": get_optimizer, "learning_rate": get_schedule}
+
+    def __init__(
+        self,
+        alpha=1e-4,
+        *,
+        solver="auto",
+        fit_intercept=True,
+        class_weight=None,
+        classes=None,
+        max_iter=200,
+        tol=1e-4,
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+        optimizer="adam",
+        learning_rate=0.01,
+        batch_size=64,
+        shuffle=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+    ):
+        self.alpha = alpha
+        self.solver = solver
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.classes = classes
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_parameters(self):
+        check_real("alpha", self.alpha, "[0, inf)")
+        check_option("solver", self.solver, ("auto", "newton", "lbfgs", "sgd"))
+        check_class_weight(self.class_weight)
+        for name in ("fit_intercept", "warm_start", "verbose", "early_stopping"):
+            check_bool(name, getattr(self, name))
+        for name in ("max_iter", "batch_size", "n_iter_no_change"):
+            check_integer(name, getattr(self, name), 1)
+        check_real("tol", self.tol, "[0, inf)")
+        check_real("validation_fraction", self.validation_fraction, "(0, 1)")
+        check_shuffle(self.shuffle)
+        get_optimizer(self.optimizer)
+        get_schedule(self.learning_rate)
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
+        """Find the weights that minimize the objective.
+
+        An interrupt (Ctrl-C) ends the fit early with a warning and leaves the model as it was
+        after the last iteration.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Training rows. float32 and float64 are used as they are, CSR and CSC too; anything
+            else is converted to float64 or CSR.
+        y : array-like of shape (n_samples,)
+            Labels: integers, strings, booleans or other objects that can be sorted.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. Weight 0 leaves a row out, weight 2 counts it twice.
+        X_val, y_val : array-like, default=None
+            Rows to watch the loss on, see `early_stopping`. Both or none.
+        sample_weight_val : array-like, default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : SoftmaxRegression
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not as described; the message names which.
+        """
+        self._check_parameters()
+        given = X, y, sample_weight
+        rows = self._training_rows(*given, classes=self.classes, n_present=2)
+        validation = self._validation_rows(X_val, y_val, sample_weight_val)
+        if validation is None and self.early_stopping:
+            rng = random_generator(self.random_state)
+            train, held_out = stratified_split(rows.codes, self.validation_fraction, rng)
+            rows, validation = rows.take(train), rows.take(held_out)
+        if not self.warm_start:
+            self._forget()
+        self.solver_ = choose_solver(rows.X.shape[1]) if self.solver == "auto" else self.solver
+        columns = self._columns(rows, all_classes=self.solver_ == "sgd")
+        objective = self._objective(rows, columns)
+        recorder = self._recorder(given, rows, columns, validation)
+        theta = recorder.theta = columns.pack(*self._start(rows.X.dtype))
+        try:
+            minimum = SOLVERS[self.solver_](self, objective, theta, recorder)
+        except KeyboardInterrupt:
+            minimum = Minimum(objective.at(recorder.theta.astype(np.float64)))
+            self._warn(
+                UserWarning,
+                f"interrupted after {len(recorder.losses)} iterations; the model is as it was "
+                "then. Call fit again with warm_start=True to go on",
+            )
+        if recorder.stopped_early:
+            best = recorder.stopping.best_theta.astype(np.float64)
+            minimum = Minimum(objective.at(best), converged=True)
+        self._conclude(minimum, columns, recorder)
+        return self
+
+    @with_callbacks
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Make one epoch of mini-batch steps over the given rows, whatever `solver` is.
+
+        The optimizer's memory (momentum, Adam's averages, the time of the schedule) is kept
+        between calls and in pickles.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Some rows.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed in the first call unless the parameter
+            `classes` holds them. Later it may be left out.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, relative to one another within this call.
+
+        Returns
+        -------
+        self : SoftmaxRegression
+            The model, trained a little more.
+        """
+        self._check_parameters()
+        first = not hasattr(self, "classes_")
+        if first:
+            classes = self.classes if classes is None else classes
+            if classes is None:
+                raise ValueError(
+                    "classes must list all labels in the first call to partial_fit, got None."
+                )
+        elif classes is not None and not np.array_equal(np.sort(classes), self.classes_):
+            raise ValueError(
+                f"classes must be the same in every call to partial_fit, first "
+                f"{self.classes_.tolist()}, got {classes!r}."
+            )
+        known = classes if first else self.classes_
+        rows = self._training_rows(X, y, sample_weight, classes=known, n_present=1, reset=first)
+        if first:
+            self._forget()
+        columns = self._columns(rows, all_classes=True)
+        recorder = self._recorder((X, y, sample_weight), rows, columns, None, max_iter=1)
+        theta = columns.pack(*self._start(rows.X.dtype))
+        train_epochs(self, self._objective(rows, columns), theta, recorder, 1)
+        vars(self).update(columns.unpack(self._training.theta))
+        self.n_iter_ = self._training.epoch
+        self.loss_curve_ = [*getattr(self, "loss_curve_", []), *recorder.losses]
+        self.loss_ = self.loss_curve_[-1]
+        self.solver_ = "sgd"
+        recorder.callbacks.fit_ended()
+        return self
+
+    def _training_rows(self, X, y, sample_weight, *, classes, n_present, reset=True):
+        """Check the training data, set `classes_`, and return what the objective needs."""
+        X, y = validate_data(
+            self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32)
+        )
+        labels, codes = encode_labels(y, classes)
+        weight = row_weights(sample_weight, self.class_weight, labels, codes, X)
+        n_found = len(np.unique(codes[weight > 0]))
+        if n_found < n_present or len(labels) < 2:
+            raise ValueError(
+                f"y must hold at least two classes in rows of positive weight, got {n_found} class."
+            )
+        if hasattr(self, "coef_") and self.warm_start and not np.array_equal(labels, self.classes_):
+            raise ValueError(
+                f"y must have the classes of the last fit with warm_start=True, "
+                f"{self.classes_.tolist()}, got {labels.tolist()}."
+            )
+        self.classes_ = labels
+        return Rows(X, codes, weight)
+
+    def _validation_rows(self, X_val, y_val, sample_weight_val):
+        """Check the validation data of `fit`; None if there are none."""
+        if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
+            raise ValueError(
+                "X_val and y_val must be given together, and sample_weight_val only with them, "
+                f"got X_val of type {type(X_val).__name__}, y_val of type {type(y_val).__name__}."
+            )
+        if X_val is None:
+            return None
+        X, y = validate_data(
+            self,
+            *(X_val, y_val),
+            reset=False,
+            accept_sparse=("csr", "csc"),
+            dtype=(np.float64, np.float32),
+        )
+        _, codes = encode_labels(y, self.classes_, name="y_val")
+        weight = row_weights(
+            sample_weight_val, None, self.classes_, codes, X, name="sample_weight_val"
+        )
+        return Rows(X, codes, weight)
+
+    def _forget(self):
+        """Drop what a former fit has left, other than what is about to be set anew."""
+        for name in ("coef_", "intercept_", "loss_curve_"):
+            vars(self).pop(name, None)
+        self._training = None
+
+    def _start(self, dtype):
+        """Return the coefficients to start from: those of a former fit, or none."""
+        if not hasattr(self, "coef_"):
+            self._training = None
+            return ()
+        if self._training is not None and self._training.theta.dtype != dtype:
+            self._training = None
+        return self.coef_, self.intercept_
+
+    def _columns(self, rows, all_classes):
+        """Return which classes get a column of scores: see the parameter `classes`."""
+        present = np.arange(len(self.classes_))
+        if self.fit_intercept and not all_classes:
+            present = np.unique(rows.codes[rows.weight > 0])
+        return ScoreColumns(
+            len(self.classes_), rows.X.shape[1], present, self.fit_intercept, rows.X.dtype
+        )
+
+    def _objective(self, rows, columns, alpha=None):
+        """Return the objective of rows, with another penalty if `alpha` is given."""
+        return LinearObjective(
+            LogisticCrossEntropy() if columns.n_outputs == 1 else SoftmaxCrossEntropy(),
+            rows.X,
+            columns.codes(rows.codes),
+            rows.weight,
+            n_outputs=columns.n_outputs,
+            alpha=self.alpha if alpha is None else alpha,
+            fit_intercept=self.fit_intercept,
+        )
+
+    def _recorder(self, given, rows, columns, validation, max_iter=None):
+        """Return who takes note of every iteration."""
+        stopping = None
+        if validation is not None:
+            strange = np.setdiff1d(validation.codes, columns.present)
+            if strange.size:
+                raise ValueError(
+                    "y_val must hold only classes that some training row of positive weight has, "
+                    f"got {self.classes_[strange].tolist()}."
+                )
+            watched = self._objective(validation, columns, alpha=0.0)
+            stopping = EarlyStopping(lambda theta: watched.at(theta).value, self.n_iter_no_change)
+        callbacks = IterationCallbacks(self, *given, max_iter or self.max_iter)
+        return Recorder(
+            callbacks, columns.unpack, None, stopping, self.early_stopping, self.verbose
+        )
+
+    def _conclude(self, minimum, columns, recorder):
+        """Set the fitted attributes and say how good the end is."""
+        point = minimum.point
+        vars(self).update(columns.unpack(point.theta))
+        self.n_iter_ = len(recorder.losses)
+        self.loss_ = point.value
+        self.loss_curve_ = recorder.losses
+        self.validation_loss_curve_ = recorder.stopping.losses if recorder.stopping else None
+        self.gradient_norm_ = float(np.linalg.norm(point.gradient))
+        self.suboptimality_bound_ = suboptimality_bound(point, minimum.previous, minimum.image)
+        self.converged_ = minimum.converged
+        if self.n_iter_ == self.max_iter and not self.converged_:
+            self._warn(
+                ConvergenceWarning,
+                f"stopped at max_iter={self.max_iter}: the objective is {self.loss_:.6g} and at "
+                f"most {self.suboptimality_bound_:.2g} above its minimum. "
+                f"{self._advice()}",
+            )
+        recorder.callbacks.fit_ended()
+
+    def _advice(self):
+        """Return what to do about a fit that has not converged."""
+        others = {
+            "newton": "increase max_iter, or alpha if the classes are separable",
+            "lbfgs": "increase max_iter, scale the features, or use solver='newton'",
+            "sgd": "increase max_iter or tol, change learning_rate, or use solver='auto'",
+        }
+        return f"To go on, {others[self.solver_]}"
+
+    def _warn(self, category, message):
+        warnings.warn(f"{type(self).__name__} {message}.", category, stacklevel=4)
+
+    def decision_function(self, X):
+        """Compute the raw scores.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        F : ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            Scores ``X @ coef_.T + intercept_``. A class that had no row to learn from has the
+            lowest finite score.
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            reset=False,
+            accept_sparse=("csr", "csc"),
+            dtype=(np.float64, np.float32),
+        )
+        F = X @ self.coef_.T + self.intercept_
+        return F.ravel() if F.shape[1] == 1 else F
+
+    def predict(self, X):
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels.
+        """
+        F = self.decision_function(X)
+        return self.classes_[(F > 0).astype(int) if F.ndim == 1 else F.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Return the probability of every class.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        P : ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of ``classes_``; each row sums to one.
+        """
+        F = self.decision_function(X)
+        return np.column_stack([expit(-F), expit(F)]) if F.ndim == 1 else softmax(F)
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probabilities, finite where they underflow to 0.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_P : ndarray of shape (n_samples, n_classes)
+            Natural logarithms in the order of ``classes_``.
+        """
+        F = self.decision_function(X)
+        return np.column_stack([log_expit(-F), log_expit(F)]) if F.ndim == 1 else log_softmax(F)
+
+    def sample_predict(self, X, random_state=None):
+        """Draw a class for each row with the probabilities of the model.
+
+        This is the randomized prediction. It is wrong more often than `predict`, but over many
+        rows the classes appear as often as they should.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Rows.
+        random_state : int, RandomState instance or None, default=None
+            Source of the randomness.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels.
+        """
+        P = self.predict_proba(X)
+        u = check_random_state(random_state).uniform(size=(len(P), 1))
+        # The first class at which the cumulative probability exceeds u; the last sum is 1 up to
+        # rounding and is left out of the comparison.
+        return self.classes_[(np.cumsum(P, axis=1)[:, :-1] <= u).sum(axis=1)]

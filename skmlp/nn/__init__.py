@@ -1,0 +1,1 @@
+"""Functions of a model and their derivatives: losses, the linear objective, its curvature."""

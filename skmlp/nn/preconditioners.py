@@ -1,0 +1,197 @@
+r"""Cheap approximate inverses of the Hessian of a linear model.
+
+Conjugate gradients on :math:`H v = -g` take few steps when preconditioned by a matrix close to H.
+With :math:`\tilde x_i` a row and its intercept column, the Hessian of softmax regression is
+
+.. math:: H = \sum_i w_i \, (\operatorname{diag} p_i - p_i p_i^T) \otimes
+              \tilde x_i \tilde x_i^T + 2 \alpha I .
+
+Three approximations, from the closest to the cheapest; `choose_preconditioners` holds the rule:
+
+``full_hessian``
+    H itself from a sample of the rows: one factor of a matrix over all parameters.
+``shared_gram``
+    One matrix for all outputs, the curvatures averaged over them: a factor over the features.
+``diagonal``
+    The diagonal of H averaged over outputs: no matrix at all.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+from skmlp.nn.losses import Array, Loss
+
+Inverse = Callable[[Array], Array]
+
+# Largest matrices that are factored, by rows: over all parameters, and over the features.
+MAX_FULL = 1000
+MAX_GRAM = 4000
+# A matrix is summed over a sample of the rows: this many times its size, which keeps the sample's
+# eigenvalues within a factor of two, and more where that costs less than a few Hessian products.
+SAMPLE, PRODUCTS = 12, 20
+BLOCK = 1 << 18
+
+
+class Point(Protocol):
+    """What a preconditioner reads of a `LinearPoint`."""
+
+    objective: Any
+
+    @property
+    def curvature(self) -> tuple[Array, Array]: ...
+
+
+@dataclass
+class Preconditioner:
+    """A way to build an approximate inverse of the Hessian, and what that costs.
+
+    Attributes
+    ----------
+    build : callable
+        Given a point, returns the approximate inverse there as a function of a vector.
+    cost : float
+        Of building it, in products with the Hessian. A solver had better build a new one when
+        conjugate gradients took more products than that with the old one.
+    """
+
+    build: Callable[[Point], Inverse]
+    cost: float
+
+
+def choose_preconditioners(X: Any, loss: Loss, n_outputs: int) -> tuple[Preconditioner, ...]:
+    """Return the preconditioners that the size of the problem affords, from cheap to close.
+
+    Parameters
+    ----------
+    X : ndarray or CSR/CSC array of shape (n_samples, n_features)
+        The rows.
+    loss : Loss
+        A loss of one output needs no more than the shared Gram matrix, which is then exact.
+    n_outputs : int
+        Number of score columns.
+    """
+    n_samples, n_features = X.shape
+    if n_features > MAX_GRAM:
+        return (Preconditioner(diagonal, 2.0),)
+    per_row = X.nnz / n_samples if sp.issparse(X) else n_features
+    # Elementwise work on one score takes as long as some forty operations of a matrix product.
+    product = n_samples * n_outputs * (4 * per_row + 40)
+
+    def matrix(build: Callable[[Point], Inverse], size: int) -> Preconditioner:
+        rows = n_samples // sample_stride(n_samples, size)
+        return Preconditioner(build, (rows * size**2 + 2 * size**3) / product / 2)
+
+    ladder = [matrix(shared_gram, n_features)]
+    if loss.coupled and n_features * n_outputs <= MAX_FULL:
+        ladder.append(matrix(full_hessian, n_features * n_outputs))
+    return tuple(ladder)
+
+
+def sample_stride(n_samples: int, size: int) -> int:
+    """Return s such that every s-th row makes a good matrix of the given size."""
+    return max(1, n_samples // max(SAMPLE * size, PRODUCTS * n_samples // size))
+
+
+def full_hessian(point: Point) -> Inverse:
+    """Factor the Hessian over all parameters, summed over a sample of the rows.
+
+    Costs O(m p^2 + p^3) for m rows and p parameters.
+    """
+    objective = point.objective
+    D, wD = point.curvature
+    C, d = objective.n_outputs, objective.X.shape[1] + objective.fit_intercept
+    H = np.zeros((C, d, C, d))
+    diagonal_blocks = np.einsum("kikj->kij", H)
+    for rows, block, scale in sampled_blocks(objective, C * d):
+        A = wD[rows].astype(np.float64).T[:, :, None] * (scale * block)
+        diagonal_blocks += np.matmul(block.T, A)
+        # sqrt(w) p (outer) x for each row: its Gram matrix is the coupling of the outputs.
+        root = np.sqrt(scale * objective.weight[rows])[:, None] * D[rows]
+        Q = (root[:, :, None] * block[:, None, :]).reshape(len(block), C * d)
+        H -= (Q.T @ Q).reshape(H.shape)
+    # Moving all outputs alike changes no probability. No gradient points there either, so any
+    # curvature put in those directions makes H invertible and alters no other.
+    np.einsum("kjlj->klj", H)[...] += np.einsum("kjkj->j", H) / C
+    H = H.transpose(1, 0, 3, 2).reshape(C * d, C * d)
+    return ridge_inverse(H, objective)
+
+
+def shared_gram(point: Point) -> Inverse:
+    """Factor X^T diag(q) X with q the curvature averaged over the outputs.
+
+    Costs O(m d^2 + d^3) for m rows and d features, whatever the number of outputs.
+    """
+    objective = point.objective
+    q = mean_curvature(point)
+    d = objective.X.shape[1] + objective.fit_intercept
+    A = np.zeros((d, d))
+    for rows, block, scale in sampled_blocks(objective, d):
+        block *= np.sqrt(scale * q[rows])[:, None]
+        A += block.T @ block
+    inverse = ridge_inverse(A, objective)
+    return lambda v: inverse(v.reshape(d, -1)).ravel()
+
+
+def diagonal(point: Point, ridge: float = 1.0) -> Inverse:
+    """Divide by the diagonal of the Hessian, averaged over the outputs.
+
+    Its share from the penalty counts `ridge` times. More than once makes the first steps along
+    rare features smaller, whose curvature at the start is far from what it will be at the end.
+    """
+    objective = point.objective
+    q = mean_curvature(point)
+    X_T = objective.X_T
+    squares = X_T.multiply(X_T) if sp.issparse(X_T) else X_T**2
+    h = np.append(squares @ q + 2 * ridge * objective.alpha, [q.sum()] * objective.fit_intercept)
+    h = np.maximum(h, np.finfo(float).eps * h.max())[:, None]
+    return lambda v: (v.reshape(len(h), -1) / h).ravel()
+
+
+def mean_curvature(point: Point) -> Array:
+    """Return each row's weighted curvature, averaged over the outputs; shape (n_samples,)."""
+    D, wD = point.curvature
+    q = wD.sum(axis=1, dtype=np.float64)
+    if point.objective.loss.coupled:
+        q -= np.einsum("ij,ij->i", D, wD)
+    return np.asarray(q / point.objective.n_outputs)
+
+
+def sampled_blocks(objective: Any, size: int) -> Iterator[tuple[slice, Array, float]]:
+    """Yield (rows, dense float64 rows with the intercept column, weight of a sampled row).
+
+    Evenly spaced rows stand for all of them: the same ones each time, and every stretch of sorted
+    data has its share.
+    """
+    stride = sample_stride(objective.X.shape[0], size)
+    X = objective.X[::stride] if stride > 1 else objective.X
+    X = X.tocsr() if sp.issparse(X) else X
+    n_rows = max(64, BLOCK // size)
+    for start in range(0, X.shape[0], n_rows):
+        part = X[start : start + n_rows]
+        block = np.ones((part.shape[0], X.shape[1] + objective.fit_intercept))
+        block[:, : X.shape[1]] = part.toarray() if sp.issparse(X) else part
+        yield slice(start * stride, (start + len(block)) * stride, stride), block, float(stride)
+
+
+def ridge_inverse(A: Array, objective: Any) -> Inverse:
+    """Return v -> (A + 2 alpha I)^-1 v, the ridge on weights alone, after scaling to unit diagonal.
+
+    A relative jitter far below any effect keeps a rank-deficient matrix invertible.
+    """
+    n_weights = len(A) * objective.X.shape[1] // (objective.X.shape[1] + objective.fit_intercept)
+    i = np.arange(len(A))
+    A[i[:n_weights], i[:n_weights]] += 2 * objective.alpha
+    scale = A[i, i]
+    scale = 1 / np.sqrt(np.where(scale > 0, scale, 1))
+    A *= scale[:, None] * scale
+    A[i, i] = 1 + 1e-12
+    # NumPy's inverse shares its thread pool with the matrix products around it. SciPy's Cholesky
+    # factor does not where both ship a BLAS of their own, and the two pools then fight over cores.
+    inverse = np.linalg.inv(A)
+    inverse += inverse.T
+    inverse *= 0.5 * scale[:, None] * scale
+    return lambda v: inverse @ v

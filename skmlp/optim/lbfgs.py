@@ -1,0 +1,113 @@
+r"""L-BFGS: curvature from the last few steps, memory for a few vectors.
+
+The direction is :math:`-B g`, where B is a matrix that satisfies :math:`B (g_{t+1} - g_t) =
+\theta_{t+1} - \theta_t` for the last m steps, built by updating a first guess. Here that guess is
+the caller's preconditioner, so that features of very different scale do no harm.
+
+References
+----------
+.. [1] Liu & Nocedal (1989). On the limited memory BFGS method for large scale optimization.
+       Mathematical Programming 45.
+.. [2] Nocedal & Wright (2006). Numerical Optimization, 2nd ed., algorithm 7.4.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from skmlp.optim.line_search import Array, Point, line_search
+from skmlp.optim.newton import Inverse, Listener, Minimum, P
+
+Step = tuple[Array, Array, float]
+
+
+def lbfgs(
+    point: P,
+    *,
+    tol: float,
+    max_iter: int,
+    preconditioner: Callable[[P], Inverse] = lambda point: np.copy,
+    memory: int = 10,
+    on_step: Listener = lambda point: False,
+) -> Minimum[P]:
+    r"""Minimize a smooth function.
+
+    Parameters
+    ----------
+    point : Point
+        Where to start.
+    tol : float
+        Stop once two steps in a row were predicted to gain less than ``tol * |value|`` and did.
+        The prediction is :math:`\tfrac12 g^T B g`.
+    max_iter : int
+        Largest number of steps.
+    preconditioner : callable, default=identity
+        Given a point, returns an approximate inverse of the Hessian there as a function of a
+        vector. Built anew before the steps 0, 1, 2, 4, 8 and so on.
+    memory : int, default=10
+        Number of steps remembered.
+    on_step : callable, default=never stop
+        Called with the new point after every step; a true answer stops.
+
+    Returns
+    -------
+    minimum : Minimum
+        The end.
+
+    Notes
+    -----
+    A step costs one gradient, O(memory n_params) for the direction, and one evaluation of the
+    objective for each trial of the line search.
+    """
+    minimum = Minimum(point)
+    steps: deque[Step] = deque(maxlen=memory)
+    n_small = 0
+    while minimum.n_iter < max_iter and n_small < 2:
+        point = minimum.point
+        if minimum.n_iter & (minimum.n_iter - 1) == 0:
+            precondition = preconditioner(point)
+        direction = -two_loop(point.gradient, steps, precondition)
+        slope = float(point.gradient @ direction)
+        if not slope < 0:
+            minimum.converged = True
+            break
+        trial, _ = line_search(point, direction, point.image(direction), slope)
+        if trial is None:
+            minimum.converged = True
+            break
+        minimum.n_iter += 1
+        minimum.previous, minimum.point = point, trial
+        remember(steps, trial.theta - point.theta, trial.gradient - point.gradient)
+        goal = tol * abs(trial.value)
+        gained = point.value - trial.value
+        n_small = n_small + 1 if max(-slope / 2, gained) <= goal else 0
+        if on_step(trial):
+            break
+    minimum.converged |= n_small == 2
+    return minimum
+
+
+def remember(steps: deque[Step], s: Array, y: Array) -> None:
+    """Keep a step s and the change of gradient y if they show positive curvature."""
+    curvature = float(s @ y)
+    if curvature > np.finfo(float).eps * float(y @ y) ** 0.5 * float(s @ s) ** 0.5:
+        steps.append((s, y, 1 / curvature))
+
+
+def two_loop(
+    gradient: Array, steps: deque[Step], precondition: Callable[[Array], Array]
+) -> Array:
+    """Return B g by the two-loop recursion."""
+    q = gradient.copy()
+    shares = []
+    for s, y, r in reversed(steps):
+        shares.append(r * float(s @ q))
+        q -= shares[-1] * y
+    z = precondition(q)
+    if steps:
+        s, y, r = steps[-1]
+        z *= 1 / (r * float(y @ precondition(y)))
+    for (s, y, r), share in zip(steps, reversed(shares), strict=True):
+        z += (share - r * float(y @ z)) * s
+    return z

@@ -1,0 +1,91 @@
+"""Search along a direction: find a step where the slope has nearly vanished.
+
+A Newton direction often asks for more than a full step far from the optimum (the loss is nearly
+linear there) and for much less when a few rows dominate its curvature. The search therefore works
+on the slope: it doubles the step while the descent goes on, then closes in on the zero.
+"""
+
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# A step is accepted when the slope lies between these shares of the first slope: the objective
+# still falls at most a quarter as steeply as at the start, or rises at most half as steeply.
+FALLING, RISING = -0.25, 0.5
+MAX_TRIALS = 30
+
+
+class Point(Protocol):
+    """An objective at one theta, as the second-order solvers see it."""
+
+    theta: Array
+    value: float
+
+    @property
+    def gradient(self) -> Array: ...
+
+    def image(self, direction: Array) -> Any: ...
+
+    def slope(self, direction: Array, image: Any) -> float: ...
+
+    def moved(self, direction: Array, image: Any, step: float) -> Self: ...
+
+
+P = TypeVar("P", bound=Point)
+
+
+def line_search(
+    point: P, direction: Array, image: Any, slope: float
+) -> tuple[P | None, float]:
+    """Walk along a descent direction of a convex objective.
+
+    Parameters
+    ----------
+    point : Point
+        Where the search starts.
+    direction : ndarray of shape (n_params,)
+        A direction of descent.
+    image : object
+        ``point.image(direction)``.
+    slope : float
+        Derivative of the objective along the direction at the start; negative.
+
+    Returns
+    -------
+    point : Point or None
+        The accepted point; its value is below that of the start. None if no step lowers it, which
+        means that rounding errors are all that is left.
+    step : float
+        Its step length.
+
+    Notes
+    -----
+    Bracketing by doubling, then regula falsi with the trial kept away from both ends of the
+    bracket by a tenth of its length.
+    """
+    low, low_slope = 0.0, slope
+    high, high_slope = np.inf, np.inf
+    best: tuple[P | None, float] = (None, 0.0)
+    step = 1.0
+    for _ in range(MAX_TRIALS):
+        trial = point.moved(direction, image, step)
+        trial_slope = trial.slope(direction, image)
+        if trial.value < (point.value if best[0] is None else best[0].value):
+            best = trial, step
+            if FALLING <= trial_slope / -slope <= RISING:
+                break
+        if trial_slope < 0:
+            low, low_slope = step, trial_slope
+        else:
+            high, high_slope = step, trial_slope
+        if np.isinf(high):
+            step *= 2
+            continue
+        width = high - low
+        step = low - width * low_slope / (high_slope - low_slope)
+        step = min(max(step, low + 0.1 * width), high - 0.1 * width)
+        if width <= 1e-10 * high:
+            break
+    return best

@@ -1,0 +1,226 @@
+r"""Newton's method with preconditioned conjugate gradients.
+
+Each step minimizes the quadratic model
+
+.. math:: J(\theta + v) \approx J + g^T v + \tfrac12 v^T H v
+
+approximately: conjugate gradients need only products H v, and stop early while the model is not
+yet worth more (Dembo, Eisenstat & Steihaug 1982). A line search then chooses how far to go.
+
+References
+----------
+.. [1] Dembo, Eisenstat & Steihaug (1982). Inexact Newton methods. SIAM J. Numer. Anal. 19.
+.. [2] Nocedal & Wright (2006). Numerical Optimization, 2nd ed., chapters 5 and 7.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+
+from skmlp.optim.line_search import Array, Point, line_search
+
+
+class CurvedPoint(Point, Protocol):
+    """A point that also knows its second derivative."""
+
+    def hessian_product(self, v: Array) -> Array: ...
+
+    @property
+    def preconditioners(self) -> Sequence[Any]: ...
+
+    def moved(self, direction: Array, image: Any, step: float) -> Self: ...
+
+
+P = TypeVar("P", bound=Point)
+C = TypeVar("C", bound=CurvedPoint)
+
+
+@dataclass
+class Minimum(Generic[P]):
+    """Where a second-order solver stopped.
+
+    Attributes
+    ----------
+    point : Point
+        The best point.
+    n_iter : int
+        Steps taken.
+    converged : bool
+        Whether at most ``tol * value`` was predicted to be left, or no step could lower the value
+        any more in the arithmetic at hand.
+    image : object or None
+        Image of the last step if that was a full Newton step from `previous`, else None.
+    previous : Point or None
+        The point before the last step.
+    """
+
+    point: P
+    n_iter: int = 0
+    converged: bool = False
+    image: Any = None
+    previous: P | None = None
+
+
+Listener = Callable[[Any], bool]
+Inverse = Callable[[Array], Array]
+
+
+def newton(
+    point: C,
+    *,
+    tol: float,
+    max_iter: int,
+    residual_target: Callable[[C], float] = lambda point: np.inf,
+    max_cg: int = 500,
+    on_step: Listener = lambda point: False,
+) -> Minimum[C]:
+    r"""Minimize a smooth convex objective.
+
+    The predicted decrease of a full step is half the squared Newton decrement,
+    :math:`\tfrac12 g^T H^{-1} g`: an estimate of what is left to gain that does not depend on how
+    the features are scaled.
+
+    Parameters
+    ----------
+    point : CurvedPoint
+        Where to start.
+    tol : float
+        Stop once a step was predicted to lower the value by less than ``tol * |value|``.
+    max_iter : int
+        Largest number of steps.
+    residual_target : callable, default=infinity
+        Given the point, the Euclidean norm to which the last system is solved as well. It lets the
+        caller prove how close the end is.
+    max_cg : int, default=500
+        Largest number of conjugate gradient steps within one Newton step.
+    on_step : callable, default=never stop
+        Called with the new point after every step; a true answer stops.
+
+    Returns
+    -------
+    minimum : Minimum
+        The end. It may be interrupted at any time by an exception from `on_step`.
+
+    Notes
+    -----
+    A conjugate gradient step costs one product with the Hessian, a Newton step also one gradient
+    and one preconditioner.
+    """
+    minimum = Minimum(point)
+    inverse = LazyInverse(point.preconditioners)
+    first = 0.0
+    while minimum.n_iter < max_iter and not minimum.converged:
+        point = minimum.point
+        goal = tol * max(abs(point.value), np.finfo(float).tiny)
+        solution = conjugate_gradients(
+            point, inverse.at(point), goal, first, residual_target(point), max_cg
+        )
+        inverse.n_products = solution.n_products
+        first = first or solution.size
+        minimum.converged = solution.decrement <= 2 * goal
+        if not solution.decrement > 0:
+            minimum.converged = True
+            break
+        image = point.image(solution.direction)
+        trial, step = line_search(point, solution.direction, image, -solution.decrement)
+        if trial is None:
+            minimum.converged = True
+            break
+        minimum.n_iter += 1
+        minimum.previous, minimum.point = point, trial
+        minimum.image = image if step == 1 else None
+        if on_step(trial):
+            break
+    return minimum
+
+
+@dataclass
+class Solution:
+    """An approximate solution of H v = -g.
+
+    Attributes
+    ----------
+    direction : ndarray of shape (n_params,)
+        v.
+    decrement : float
+        ``-g^T v``, at the exact solution the squared Newton decrement.
+    size : float
+        Squared norm of g in the metric of the preconditioner.
+    n_products : int
+        Products with the Hessian.
+    """
+
+    direction: Array
+    decrement: float
+    size: float
+    n_products: int = 0
+
+
+class LazyInverse:
+    """A preconditioner that is built anew only where that pays.
+
+    An old one serves as long as conjugate gradients need no more products with it than a new one
+    costs; when they need more, the closest one that is cheaper than those products takes over.
+    """
+
+    def __init__(self, ladder: Sequence[Any]) -> None:
+        self.ladder = ladder
+        self.rung = 0
+        self.n_products = np.inf
+        self.inverse: Inverse | None = None
+
+    def at(self, point: CurvedPoint) -> Inverse:
+        """Return an approximate inverse of the Hessian at the point."""
+        if self.inverse is None:
+            self.inverse = self.ladder[0].build(point)
+        else:
+            for rung in range(len(self.ladder) - 1, self.rung - 1, -1):
+                if self.n_products > self.ladder[rung].cost:
+                    self.rung, self.inverse = rung, self.ladder[rung].build(point)
+                    break
+        return self.inverse
+
+
+def conjugate_gradients(
+    point: CurvedPoint,
+    precondition: Inverse,
+    goal: float,
+    first: float,
+    residual_target: float,
+    max_cg: int,
+) -> Solution:
+    """Solve for the Newton direction, as exactly as it is worth.
+
+    The residual, in the metric of the preconditioner, falls to a share of the gradient: a quarter
+    far from the minimum, and less and less as the gradient shrinks from its `first` size, which
+    makes the whole method converge superlinearly. Once the residual is worth less than a thousandth
+    of the `goal` there is nothing left to gain from it. If the step turns out to be the last one, the
+    residual also falls to `residual_target`.
+    """
+    gradient = point.gradient
+    direction, residual = np.zeros_like(gradient), -gradient
+    z = precondition(residual)
+    rho = size = float(residual @ z)
+    if not size > 0:
+        return Solution(direction, 0.0, size)
+    share = min(0.25, np.sqrt(size / first)) if first else 0.25
+    v, decrement = z, 0.0
+    for n_products in range(1, max_cg + 1):
+        Hv = point.hessian_product(v)
+        length = rho / float(v @ Hv)
+        if not np.isfinite(length) or length <= 0:
+            break
+        direction += length * v
+        residual -= length * Hv
+        decrement = -float(gradient @ direction)
+        z = precondition(residual)
+        rho, last_rho = float(residual @ z), rho
+        is_last = decrement <= 2 * goal
+        if rho <= max(share**2 * size, 1e-3 * goal) and not (
+            is_last and np.linalg.norm(residual) > residual_target
+        ):
+            break
+        v = z + (rho / last_rho) * v
+    return Solution(direction, decrement, size, n_products)

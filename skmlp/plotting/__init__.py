@@ -1,0 +1,10 @@
+"""Pictures of fitted models, in scikit-learn's convention for displays.
+
+A display stores what it draws: ``from_estimator`` computes the data and draws them, ``plot`` draws
+them again, for instance into other axes. Drawing needs matplotlib: ``pip install "skmlp[plot]"``.
+"""
+
+from skmlp.plotting.class_weights import ClassWeightsDisplay
+from skmlp.plotting.loss_curve import LossCurveDisplay
+
+__all__ = ["ClassWeightsDisplay", "LossCurveDisplay"]
