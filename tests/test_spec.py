@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 
-from skmlp._spec import Spec, check_bool, check_real, resolve
+from skmlp._spec import Spec, check_bool, check_integer, check_option, check_real, resolve
 
 
 @dataclass
@@ -213,3 +213,47 @@ def test_check_bool():
     check_bool("flag", np.True_)
     with pytest.raises(TypeError, match=r"^flag must be a bool, got 1\.$"):
         check_bool("flag", 1)
+
+
+@pytest.mark.parametrize("value", [1, 2, 10**30, np.int8(1), np.uint64(7)])
+def test_check_integer_takes(value):
+    check_integer("count", value, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (0, ValueError),
+        (-3, ValueError),
+        (np.int64(0), ValueError),
+        (1.0, TypeError),
+        (np.float64(2), TypeError),
+        (True, TypeError),
+        (np.True_, TypeError),
+        ("1", TypeError),
+        (None, TypeError),
+        (np.array(1), TypeError),
+    ],
+)
+def test_check_integer_refuses(value, error):
+    with pytest.raises(error) as raised:
+        check_integer("count", value, 1)
+    assert str(raised.value) == f"count must be an integer of at least 1, got {value!r}."
+
+
+def test_check_integer_knows_its_lower_end():
+    check_integer("count", -2, -2)
+    with pytest.raises(ValueError, match=r"^count must be an integer of at least -2, got -3\.$"):
+        check_integer("count", -3, -2)
+
+
+def test_check_option_takes_what_is_listed():
+    for value in ("new", "old", np.str_("old")):
+        check_option("age", value, ("new", "old"))
+
+
+@pytest.mark.parametrize("value", ["older", "", "New", None, 3, ["new"], ("new", "old")])
+def test_check_option_refuses_all_else(value):
+    with pytest.raises(ValueError, match="age") as raised:
+        check_option("age", value, ("new", "old"))
+    assert str(raised.value) == f"age must be one of 'new', 'old', got {value!r}."

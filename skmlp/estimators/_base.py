@@ -1,7 +1,14 @@
 """What the estimators share: hyperparameters that are objects, and what an iteration reports."""
 
+import sys
+import warnings
+from typing import ClassVar
+
 import numpy as np
 from sklearn.utils import check_random_state
+
+# Modules through which a user's call passes.
+INSIDE = ("skmlp.", "sklearn.callback.")
 
 
 class TunableObjects:
@@ -11,7 +18,7 @@ class TunableObjects:
     `_objects` maps such a parameter to the function that turns a name into an object.
     """
 
-    _objects = {}
+    _objects: ClassVar = {}
 
     def set_params(self, **params):
         """Set parameters, those of nested objects as ``outer__inner``.
@@ -39,6 +46,14 @@ def random_generator(random_state):
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1, size=8))
 
 
+def warn_caller(category, message):
+    """Warn at the line outside this package that called into it."""
+    frame, level = sys._getframe(1), 2
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(INSIDE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
 class Recorder:
     """What follows every iteration of a fit: record it, tell of it, decide whether to stop.
 
@@ -63,11 +78,11 @@ class Recorder:
         The latest parameters, kept for a fit that is interrupted.
     losses : list of float
         The objective after every iteration.
-    stopped_early : bool
-        Whether `stopping` ended the fit.
     """
 
-    def __init__(self, callbacks, attributes, theta, stopping=None, stop_early=False, verbose=False):
+    def __init__(
+        self, callbacks, attributes, theta, stopping=None, stop_early=False, verbose=False
+    ):
         self.callbacks = callbacks
         self.attributes = attributes
         self.theta = theta
@@ -75,7 +90,7 @@ class Recorder:
         self.stop_early = stop_early
         self.verbose = verbose
         self.losses = []
-        self.stopped_early = False
+        callbacks.iteration_begins(lambda: attributes(theta))
 
     def __call__(self, theta, loss):
         """Take note of an iteration; return whether to stop."""
@@ -83,9 +98,14 @@ class Recorder:
         self.losses.append(loss)
         line = f"iteration {len(self.losses)}: objective {loss:.6g}"
         if self.stopping is not None:
-            self.stopped_early = self.stopping(theta) and self.stop_early
+            self.stopping(theta)
             line += f", validation loss {self.stopping.losses[-1]:.6g}"
         if self.verbose:
             print(line, flush=True)
         asked = self.callbacks.iteration_ended(lambda: self.attributes(theta))
         return self.stopped_early or asked
+
+    @property
+    def stopped_early(self):
+        """Whether `stopping` ended the fit."""
+        return self.stop_early and self.stopping.stopped

@@ -29,12 +29,18 @@ class IterationCallbacks:
         self.data = {"X": X, "y": y, "metadata": metadata}
         self.n_left = max_iter
         self.root = estimator._init_callback_context(max_subtasks=max_iter)
-        self.root.call_on_fit_task_begin(estimator=estimator, **self.data)
-        self._begin({})
-
-    def _begin(self, attributes):
         self.task = None
-        if self.n_left:
+        self.root.call_on_fit_task_begin(estimator=estimator, **self.data)
+
+    def iteration_begins(self, attributes):
+        """Announce an iteration, unless all have been.
+
+        Parameters
+        ----------
+        attributes : callable
+            Returns the fitted attributes of a model that has not made the iteration.
+        """
+        if self.active and self.n_left:
             self.n_left -= 1
             self.task = self.root.subcontext(task_name="iteration")
             self.task.call_on_fit_task_begin(
@@ -56,7 +62,7 @@ class IterationCallbacks:
         )
         self.task = None
         if not stop:
-            self._begin(attributes)
+            self.iteration_begins(attributes)
         return stop
 
     def fit_ended(self):

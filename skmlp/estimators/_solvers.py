@@ -1,10 +1,12 @@
 """The solvers of softmax regression: each moves theta downhill on a linear objective."""
 
+from copy import deepcopy
 from functools import partial
 
 import numpy as np
 
 from skmlp.estimators._base import random_generator
+from skmlp.nn.duality import suboptimality_bound
 from skmlp.nn.preconditioners import MAX_GRAM, diagonal
 from skmlp.optim.batches import epoch_batches
 from skmlp.optim.early_stopping import EarlyStopping
@@ -12,11 +14,14 @@ from skmlp.optim.lbfgs import lbfgs
 from skmlp.optim.newton import Minimum, newton
 from skmlp.optim.optimizers import get_optimizer
 from skmlp.optim.schedules import get_schedule
-from skmlp.optim.training import Training, run_epochs
+from skmlp.optim.training import Training, diverged, run_epochs
+
+# Sums of squares of numbers above this may overflow.
+LARGEST = 1e153
 
 
 def choose_solver(n_features):
-    """Return what ``solver="auto"`` means: Newton while a matrix over the features is affordable."""
+    """Return what ``solver="auto"`` means: newton while a matrix over features is affordable."""
     return "newton" if n_features <= MAX_GRAM else "lbfgs"
 
 
@@ -24,6 +29,7 @@ def run_newton(estimator, objective, theta, recorder):
     """Run Newton's method; solve its last system well enough to prove how good the end is."""
 
     def residual_target(point):
+        # The residual enters the certificate as its squared norm over 4 alpha: take half of tol.
         return np.sqrt(2 * objective.alpha * estimator.tol * point.value) or np.inf
 
     return newton(
@@ -31,6 +37,7 @@ def run_newton(estimator, objective, theta, recorder):
         tol=estimator.tol,
         max_iter=estimator.max_iter,
         residual_target=residual_target,
+        gap=certificate,
         on_step=lambda point: recorder(point.theta, point.value),
     )
 
@@ -48,12 +55,23 @@ def run_lbfgs(estimator, objective, theta, recorder):
 
 def run_sgd(estimator, objective, theta, recorder):
     """Train for `max_iter` epochs, or until a plateau: see `train_epochs`."""
-    stopped = train_epochs(estimator, objective, theta, recorder, estimator.max_iter)
-    point = objective.at(estimator._training.theta.astype(np.float64))
-    return Minimum(point, len(recorder.losses), converged=stopped)
+    start_point(objective, theta)
+    came_to_rest = train_epochs(estimator, objective, theta, recorder, estimator.max_iter)
+    training = estimator._training
+    with np.errstate(over="ignore", invalid="ignore"):
+        point = objective.at(training.theta.astype(np.float64))
+        size = np.linalg.norm(point.gradient)
+    if not (np.isfinite(point.value) and np.isfinite(size)):
+        raise diverged(training.epoch, point.value)
+    return Minimum(point, len(recorder.losses), converged=came_to_rest)
 
 
 SOLVERS = {"newton": run_newton, "lbfgs": run_lbfgs, "sgd": run_sgd}
+
+
+def certificate(minimum):
+    """Return an upper bound on how far the objective is above its minimum."""
+    return suboptimality_bound(minimum.point, minimum.previous, minimum.image)
 
 
 def start_point(objective, theta):
@@ -61,8 +79,8 @@ def start_point(objective, theta):
     with np.errstate(over="ignore", invalid="ignore"):
         point = objective.at(theta)
         size = np.linalg.norm(point.gradient)
-    if not np.isfinite(size):
-        largest = max(objective.X.max(), -objective.X.min())
+    largest = 0.0 if size < 1e100 else max(objective.X.max(), -objective.X.min())
+    if largest > LARGEST:
         raise ValueError(
             "X must hold numbers whose squares do not overflow, got a largest absolute value of "
             f"{largest:.3g}. Scale the features, for instance with StandardScaler."
@@ -71,35 +89,36 @@ def start_point(objective, theta):
 
 
 def train_epochs(estimator, objective, theta, recorder, n_epochs):
-    """Train with mini-batches; return whether something else than the number of epochs ended it.
+    """Train with mini-batches; return whether a plateau ended it before the number of epochs.
 
-    The training goes on from ``estimator._training``, or else starts from theta and is kept there.
-    Without early stopping, a plateau ends it: the mean objective has not improved by a share of
-    `tol` for `n_iter_no_change` epochs.
+    The training goes on from ``estimator._training`` where that fits, or else starts from theta,
+    and is kept there. A plateau means that the mean objective has not improved by a share of `tol`
+    for `n_iter_no_change` epochs; early stopping on validation rows takes its place.
     """
-    if estimator._training is None:
+    theta = theta.astype(objective.X.dtype)
+    training = estimator._training
+    optimizer = get_optimizer(estimator.optimizer)
+    if (
+        training is None
+        or training.theta.shape != theta.shape
+        or (training.theta.dtype != theta.dtype or training.optimizer != optimizer)
+    ):
         penalized = np.arange(objective.n_params) < objective.n_weights
-        estimator._training = Training.start(
-            theta.astype(objective.X.dtype),
-            get_optimizer(estimator.optimizer),
-            random_generator(estimator.random_state),
-            penalized,
-        )
+        rng = random_generator(estimator.random_state)
+        training = Training.start(theta, deepcopy(optimizer), rng, penalized)
+        estimator._training = training
     patience = np.inf if recorder.stop_early else estimator.n_iter_no_change
     plateau = EarlyStopping(lambda theta: recorder.losses[-1], patience, estimator.tol)
-    return run_epochs(
-        estimator._training,
+    rows = np.flatnonzero(objective.weight)
+    run_epochs(
+        training,
         objective,
         get_schedule(estimator.learning_rate).over(estimator.max_iter),
-        partial(
-            epoch_batches,
-            np.flatnonzero(objective.weight),
-            estimator.batch_size,
-            estimator.shuffle,
-        ),
+        partial(epoch_batches, rows, estimator.batch_size, estimator.shuffle),
         n_epochs,
         [
-            lambda training, loss: recorder(training.theta, loss),
+            lambda training, loss: recorder(training.theta.copy(), loss),
             lambda training, loss: plateau(training.theta),
         ],
     )
+    return plateau.stopped

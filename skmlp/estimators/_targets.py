@@ -1,13 +1,10 @@
 """Labels of classes and weights of rows: from what users pass to what losses take."""
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
-from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-
-from skmlp._sklearn import check_sample_weight
 
 
 def encode_labels(y, classes=None, name="y"):
@@ -15,7 +12,7 @@ def encode_labels(y, classes=None, name="y"):
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
+    y : ndarray of shape (n_samples,)
         Labels: integers, strings, booleans or other objects that can be sorted.
     classes : array-like, default=None
         All labels there are. None takes those in y.
@@ -32,22 +29,23 @@ def encode_labels(y, classes=None, name="y"):
     Raises
     ------
     ValueError
-        If y is continuous, not one-dimensional, or holds a label that is not among `classes`.
+        If y is continuous, or holds a label that is not among `classes`.
     """
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    encoder = LabelEncoder()
+    if y.dtype.kind in "fcO":
+        try:
+            check_classification_targets(y)
+        except ValueError as error:
+            raise ValueError(f"{name} must hold class labels. {error}") from None
     if classes is None:
-        codes = encoder.fit_transform(y)
-        return encoder.classes_, codes
-    encoder.fit(check_classes(classes))
-    unseen = [label for label in np.unique(y) if label not in set(encoder.classes_.tolist())]
-    if unseen:
-        shown = ", ".join(repr(label) for label in np.asarray(unseen).tolist()[:10])
+        return np.unique(y, return_inverse=True)
+    classes = check_classes(classes)
+    unseen = np.setdiff1d(y, classes)
+    if unseen.size:
         raise ValueError(
-            f"{name} must hold only labels of the classes {encoder.classes_.tolist()}, got {shown}."
+            f"{name} must hold only labels of the classes {classes.tolist()}, "
+            f"got {unseen.tolist()[:10]}."
         )
-    return encoder.classes_, encoder.transform(y)
+    return classes, np.searchsorted(classes, y)
 
 
 def check_classes(classes):
@@ -70,44 +68,63 @@ def check_class_weight(class_weight):
         )
 
 
-def row_weights(sample_weight, class_weight, classes, codes, X, name="sample_weight"):
-    """Return the float64 weight of every row: its own times that of its class.
-
-    ``"balanced"`` gives all classes that have any weight the same total, which for equal row
-    weights is scikit-learn's ``n_samples / (n_classes * count)``.
+def check_row_weights(weight, n_samples, name="sample_weight"):
+    """Return weights of rows as a new float64 array, ones for None, or raise.
 
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, or all are zero.
+        If there is not one finite number >= 0 for each row, or their sum is 0 or overflows.
     """
-    weight = np.array(check_sample_weight(sample_weight, X, dtype=np.float64))
-    if (weight < 0).any():
-        raise ValueError(f"{name} must not be negative, got a smallest value of {weight.min()}.")
+    if weight is None:
+        return np.ones(n_samples)
+    weight = np.array(weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_samples, float(weight))
+    if weight.shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), got shape {weight.shape}.")
+    good = np.isfinite(weight) & (weight >= 0)
+    if not good.all():
+        raise ValueError(
+            f"{name} must hold finite numbers >= 0 (not negative, NaN or infinite), "
+            f"got {weight[~good][0]}."
+        )
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(f"{name} must not be all zero and have a finite sum, got sum {total}.")
+    return weight
+
+
+def class_factors(class_weight, classes, codes, weight):
+    """Return the factor on the weight of the rows of each class.
+
+    ``"balanced"`` gives all classes that have any weight the same total, which for equal row
+    weights is scikit-learn's ``n_samples / (n_classes * count)``.
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
     if isinstance(class_weight, str):
         totals = np.bincount(codes, weight, minlength=len(classes))
-        factor = np.divide(totals.sum(), totals * (totals > 0).sum(), where=totals > 0,
-                           out=np.zeros(len(classes)))
-        weight *= factor[codes]
-    elif class_weight is not None:
-        labels = classes.tolist()
-        unknown = [label for label in class_weight if label not in labels]
-        values = np.array([class_weight.get(label, 1.0) for label in labels], dtype=float)
-        if unknown or not (np.isfinite(values) & (values >= 0)).all():
-            raise ValueError(
-                f"class_weight must give numbers >= 0 to labels among {labels}, "
-                f"got {class_weight!r}."
-            )
-        weight *= values[codes]
-    if not weight.any():
-        raise ValueError(f"{name} must not be all zero: no row would count.")
-    return weight
+        present = totals > 0
+        share = totals.sum() / present.sum()
+        return np.divide(share, totals, out=np.zeros(len(classes)), where=present)
+    labels = classes.tolist()
+    factors = [class_weight.get(label, 1.0) for label in labels]
+    known = all(label in labels for label in class_weight)
+    if not known or not all(isinstance(f, Real) and 0 <= f < np.inf for f in factors):
+        raise ValueError(
+            f"class_weight must give numbers >= 0 to labels among {labels}, got {class_weight!r}."
+        )
+    if not np.any(np.array(factors)[codes] * weight):
+        raise ValueError(f"class_weight must leave some row a weight, got {class_weight!r}.")
+    return np.array(factors, dtype=np.float64)
 
 
 def stratified_split(codes, fraction, rng):
     """Split rows at random into training and validation rows, with equal shares of every class.
 
-    The first row of every class stays in the training set, so a class with one row is not lost.
+    One row of every class stays in the training set, so a class with one row is not lost.
 
     Parameters
     ----------
@@ -125,9 +142,12 @@ def stratified_split(codes, fraction, rng):
     """
     order = rng.permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
-    place = np.arange(len(codes)) * fraction + rng.random()
-    chosen = np.floor(place + fraction) > np.floor(place)
-    chosen[np.unique(codes[order], return_index=True)[1]] = False
+    counts = np.bincount(codes)
+    # Rounding the running total, not each class, keeps the whole share right for small classes.
+    totals = np.floor(np.append(0, np.cumsum(counts)) * fraction + rng.random())
+    quota = np.minimum(np.diff(totals), np.maximum(counts - 1, 0))
+    place = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    chosen = place >= np.repeat(counts - quota, counts)
     if not chosen.any():
         raise ValueError(
             f"validation_fraction must leave a row for validation, got {fraction!r} "

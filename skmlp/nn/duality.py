@@ -30,7 +30,6 @@ from scipy.special import kl_div, xlogy
 from skmlp.nn.linear import LinearPoint
 from skmlp.nn.losses import Array, log_softmax
 
-
 # An entry of R this far outside [0, 1] is put down to rounding.
 ROUNDING = 1e-12
 
@@ -55,19 +54,20 @@ def suboptimality_bound(
 
     Notes
     -----
-    Costs one product with X^T for each of at most two choices of R. The bound is computed in the
-    arithmetic of the data: below about its rounding error times the objective it means nothing.
+    Costs one product with X^T for each choice of R that is tried, one or two. The bound is computed
+    in the arithmetic of the data: below its rounding error times the objective it means nothing.
     """
     if not point.objective.alpha > 0:
         return np.inf
-    bound = duality_gap(point, point.probabilities)
+    bound = np.inf
     if previous is not None and image is not None:
         D, _ = previous.curvature
         V = D * image
         if point.objective.loss.coupled:
             V -= D * V.sum(axis=1, keepdims=True)
-        bound = min(bound, duality_gap(point, previous.probabilities + V))
-    return bound
+        V += previous.probabilities
+        bound = duality_gap(point, V)
+    return bound if np.isfinite(bound) else duality_gap(point, point.probabilities)
 
 
 def duality_gap(point: LinearPoint, R: Array) -> float:
@@ -81,12 +81,14 @@ def duality_gap(point: LinearPoint, R: Array) -> float:
     Y = by_class(np.rint(point.probabilities - point.residual))
     R = by_class(R.clip(0, 1))
     if objective.fit_intercept:
-        R = with_true_shares(R, objective.weight @ Y, objective.weight @ (R - Y))
+        R = with_true_shares(R, Y, objective.weight)
     dF = (R - Y)[:, -objective.n_outputs :] * point.row_weight
     grad = objective.pull_back(dF)
     k = objective.n_weights
     grad[:k] += 2 * objective.alpha * point.theta[:k]
-    divergence = max(float(objective.weight @ kl_rows(R, point.F)), 0.0)
+    divergence = max(
+        float(objective.weight @ kl_rows(R, by_class(point.probabilities), point.F)), 0.0
+    )
     return divergence + float(grad[:k] @ grad[:k]) / (4 * objective.alpha)
 
 
@@ -95,21 +97,38 @@ def by_class(P: Array) -> Array:
     return np.hstack([1 - P, P]) if P.shape[1] == 1 else P
 
 
-def with_true_shares(R: Array, shares: Array, excess: Array) -> Array:
-    """Mix R with one row q so that the classes get their shares, of which R gives an excess.
+def with_true_shares(R: Array, Y: Array, weight: Array) -> Array:
+    r"""Move R as little as it takes to give each class the share that it has in Y.
 
-    q exists as soon as its part t is large enough for all its entries to be probabilities.
+    Tilting the rows, :math:`R_{ik} \leftarrow R_{ik} (1 + \delta_k - R_i \cdot \delta)`, changes
+    the bound by the square of the small :math:`\delta`. What is left, or all if a tilt would make
+    an entry negative, is taken out by mixing with one row q: it exists as soon as its part t is
+    large enough for all its entries to be probabilities.
     """
+    shares = weight @ Y
+    wR = R * weight[:, None]
+    covariance = np.diag(wR.sum(axis=0)) - wR.T @ R
+    # Equal tilts of all classes do nothing; this takes them out of the null space.
+    covariance += np.trace(covariance) / len(shares)
+    with np.errstate(over="ignore", invalid="ignore"):
+        tilt = np.linalg.pinv(covariance, rcond=1e-13, hermitian=True) @ (shares - wR.sum(axis=0))
+        tilted = R * (1 + tilt - (R @ tilt)[:, None])
+    if abs(tilt).max() < 1 and tilted.min() >= 0:
+        R = tilted
+    excess = weight @ (R - Y)
     rare = shares <= 0
     if (excess[rare] > 0).any():
         return np.broadcast_to(shares, R.shape)
     need = (np.maximum(excess, 0)[~rare] / shares[~rare]).max()
     t = need / (1 + need)
-    return ((1 - t) * R + (t * shares - (1 - t) * excess)).clip(0, 1)
+    return np.asarray((1 - t) * R + (t * shares - (1 - t) * excess)).clip(0, 1)
 
 
-def kl_rows(R: Array, F: Array) -> Array:
-    """Return KL(R_i || softmax F_i) of each row, also where a probability underflows to zero."""
-    log_P = log_softmax(F if F.shape[1] > 1 else np.hstack([np.zeros_like(F), F]))
-    P = np.exp(log_P)
-    return np.where(P > 0, kl_div(R, P), xlogy(R, R) - R * log_P).sum(axis=1)
+def kl_rows(R: Array, P: Array, F: Array) -> Array:
+    """Return KL(R_i || P_i) of each row, from its scores F where a probability underflows to 0."""
+    rows = np.asarray(kl_div(R, P).sum(axis=1))
+    bad = np.flatnonzero(~np.isfinite(rows))
+    if bad.size:
+        F = F[bad] if F.shape[1] > 1 else np.hstack([np.zeros_like(F[bad]), F[bad]])
+        rows[bad] = (xlogy(R[bad], R[bad]) - R[bad] * log_softmax(F)).sum(axis=1)
+    return rows

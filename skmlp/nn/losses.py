@@ -61,7 +61,7 @@ def softmax(F: ArrayLike) -> Array:
            [1.  , 0.  ]])
     """
     scores = _as_scores(F, "F")
-    P = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    P: Array = np.exp(scores - scores.max(axis=-1, keepdims=True))
     P /= P.sum(axis=-1, keepdims=True)
     return P
 
@@ -88,7 +88,7 @@ def log_softmax(F: ArrayLike) -> Array:
     array([[     0., -20000.]])
     """
     scores = _as_scores(F, "F")
-    D = scores - scores.max(axis=-1, keepdims=True)
+    D: Array = scores - scores.max(axis=-1, keepdims=True)
     D -= np.log(np.exp(D).sum(axis=-1, keepdims=True))
     return D
 
@@ -141,9 +141,9 @@ def cross_entropy(F: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = 
     if labels.dtype.kind not in "biu" or labels.min() < 0 or labels.max() >= n_classes:
         raise ValueError(f"y must hold integers from 0 to {n_classes - 1}, got {y!r}.")
     weight = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight, float)
-    if weight.shape != labels.shape or not (weight >= 0).all() or not weight.sum() > 0:
+    if weight.shape != labels.shape or not (weight >= 0).all() or not 0 < weight.sum() < np.inf:
         raise ValueError(
-            "sample_weight must be None or one number >= 0 for each row, not all zero, "
+            "sample_weight must be None or one finite number >= 0 for each row, not all zero, "
             f"got {sample_weight!r}."
         )
     loss = LogisticCrossEntropy() if scores.shape[1] == 1 else SoftmaxCrossEntropy()
@@ -201,6 +201,18 @@ class Loss(Spec):
         """Return the prediction that belongs to the scores: probabilities, or the value."""
         raise NotImplementedError
 
+    def prediction(self, residual: Array, y: Array) -> Array:
+        """Return ``inverse_link(F)`` given what `evaluate` returned: no exponential again.
+
+        Parameters
+        ----------
+        residual : ndarray of shape (n_samples, n_outputs)
+            Derivative of each row's loss in its scores; left as it is.
+        y : ndarray
+            The targets.
+        """
+        raise NotImplementedError
+
     def value_and_gradient(self, F: Array, y: Array, weight: Array) -> tuple[float, Array]:
         """Return the weighted sum of the losses and its derivative in F.
 
@@ -222,7 +234,8 @@ class Loss(Spec):
         """
         losses, dF = self.evaluate(F, y)
         dF *= weight[:, None].astype(F.dtype, copy=False)
-        return float(np.dot(weight, losses.astype(weight.dtype, copy=False))), dF
+        double = np.float64
+        return float(np.dot(weight.astype(double), losses.astype(double))), dF
 
 
 @dataclass
@@ -253,12 +266,17 @@ class SoftmaxCrossEntropy(Loss):
         m = np.maximum(E.max(axis=1), 0)
         E -= m[:, None]
         np.exp(E, out=E)
-        others = E.sum(axis=1)
+        others = E @ np.ones(E.shape[1], E.dtype)
         losses = m + np.log1p(others + np.expm1(-m))
         total = others + np.exp(-m)
         E /= total[:, None]
         E[rows, y] = -others / total
         return losses, E
+
+    def prediction(self, residual: Array, y: Array) -> Array:
+        P = residual.copy()
+        P[np.arange(len(P)), y] += 1
+        return P
 
     def curvature(self, P: Array) -> Array:
         return P
@@ -283,14 +301,17 @@ class LogisticCrossEntropy(Loss):
     """
 
     def evaluate(self, F: Array, y: Array) -> tuple[Array, Array]:
-        sign = (2 * y.reshape(F.shape) - 1).astype(F.dtype)
+        sign = 2 * y.reshape(F.shape).astype(F.dtype) - 1
         margin = sign * F
         # ln(1 + e^-margin), split so that the exponential never overflows.
         losses = np.maximum(-margin, 0) + np.log1p(np.exp(-np.abs(margin)))
         return losses.sum(axis=1), -sign * expit(-margin)
 
+    def prediction(self, residual: Array, y: Array) -> Array:
+        return np.asarray(residual + y.reshape(residual.shape).astype(residual.dtype))
+
     def curvature(self, P: Array) -> Array:
-        return P * (1 - P)
+        return np.asarray(P * (1 - P))
 
     def inverse_link(self, F: Array) -> Array:
         return np.asarray(expit(F))
@@ -313,6 +334,9 @@ class SquaredLoss(Loss):
         losses = np.einsum("ij,ij->i", R, R)
         R *= 2
         return losses, R
+
+    def prediction(self, residual: Array, y: Array) -> Array:
+        return np.asarray(residual / 2 + y.reshape(residual.shape).astype(residual.dtype))
 
     def curvature(self, P: Array) -> Array:
         return np.full_like(P, 2)

@@ -30,9 +30,12 @@ Inverse = Callable[[Array], Array]
 # Largest matrices that are factored, by rows: over all parameters, and over the features.
 MAX_FULL = 1000
 MAX_GRAM = 4000
-# A matrix is summed over a sample of the rows: this many times its size, which keeps the sample's
-# eigenvalues within a factor of two, and more where that costs less than a few Hessian products.
-SAMPLE, PRODUCTS = 12, 20
+# A matrix is summed over a sample of the rows: this many times its size, or more where that costs
+# less than a few products with the Hessian.
+GRAM_SAMPLE, FULL_SAMPLE = 12, 4
+ROWS_FOR_FREE = 20
+ROUNDING = 1e-10
+# Numbers in a block of rows.
 BLOCK = 1 << 18
 
 
@@ -81,19 +84,19 @@ def choose_preconditioners(X: Any, loss: Loss, n_outputs: int) -> tuple[Precondi
     # Elementwise work on one score takes as long as some forty operations of a matrix product.
     product = n_samples * n_outputs * (4 * per_row + 40)
 
-    def matrix(build: Callable[[Point], Inverse], size: int) -> Preconditioner:
-        rows = n_samples // sample_stride(n_samples, size)
-        return Preconditioner(build, (rows * size**2 + 2 * size**3) / product / 2)
+    def matrix(build: Callable[[Point], Inverse], size: int, sample: int) -> Preconditioner:
+        rows = n_samples // sample_stride(n_samples, size, sample)
+        return Preconditioner(build, 2 + (rows * size**2 + 2 * size**3) / (2 * product))
 
-    ladder = [matrix(shared_gram, n_features)]
+    ladder = [matrix(shared_gram, n_features, GRAM_SAMPLE)]
     if loss.coupled and n_features * n_outputs <= MAX_FULL:
-        ladder.append(matrix(full_hessian, n_features * n_outputs))
+        ladder.append(matrix(full_hessian, n_features * n_outputs, FULL_SAMPLE))
     return tuple(ladder)
 
 
-def sample_stride(n_samples: int, size: int) -> int:
-    """Return s such that every s-th row makes a good matrix of the given size."""
-    return max(1, n_samples // max(SAMPLE * size, PRODUCTS * n_samples // size))
+def sample_stride(n_samples: int, size: int, sample: int) -> int:
+    """Return s such that every s-th row is enough for a matrix of the given size."""
+    return max(1, n_samples // max(sample * size, ROWS_FOR_FREE * n_samples // size))
 
 
 def full_hessian(point: Point) -> Inverse:
@@ -106,9 +109,12 @@ def full_hessian(point: Point) -> Inverse:
     C, d = objective.n_outputs, objective.X.shape[1] + objective.fit_intercept
     H = np.zeros((C, d, C, d))
     diagonal_blocks = np.einsum("kikj->kij", H)
-    for rows, block, scale in sampled_blocks(objective, C * d):
+    for rows, block, scale in sampled_blocks(objective, C * d, FULL_SAMPLE):
         A = wD[rows].astype(np.float64).T[:, :, None] * (scale * block)
         diagonal_blocks += np.matmul(block.T, A)
+        # Where probabilities are nearly 0 or 1, rounding may leave the difference below negative.
+        # The same amount for all outputs keeps what is said on shifts below true.
+        np.einsum("kjkj->kj", H)[...] += ROUNDING / C * np.einsum("kij,ij->j", A, block)
         # sqrt(w) p (outer) x for each row: its Gram matrix is the coupling of the outputs.
         root = np.sqrt(scale * objective.weight[rows])[:, None] * D[rows]
         Q = (root[:, :, None] * block[:, None, :]).reshape(len(block), C * d)
@@ -129,7 +135,7 @@ def shared_gram(point: Point) -> Inverse:
     q = mean_curvature(point)
     d = objective.X.shape[1] + objective.fit_intercept
     A = np.zeros((d, d))
-    for rows, block, scale in sampled_blocks(objective, d):
+    for rows, block, scale in sampled_blocks(objective, d, GRAM_SAMPLE):
         block *= np.sqrt(scale * q[rows])[:, None]
         A += block.T @ block
     inverse = ridge_inverse(A, objective)
@@ -147,26 +153,25 @@ def diagonal(point: Point, ridge: float = 1.0) -> Inverse:
     X_T = objective.X_T
     squares = X_T.multiply(X_T) if sp.issparse(X_T) else X_T**2
     h = np.append(squares @ q + 2 * ridge * objective.alpha, [q.sum()] * objective.fit_intercept)
-    h = np.maximum(h, np.finfo(float).eps * h.max())[:, None]
+    h = np.where(h > 0, h, 1)[:, None]
     return lambda v: (v.reshape(len(h), -1) / h).ravel()
 
 
 def mean_curvature(point: Point) -> Array:
     """Return each row's weighted curvature, averaged over the outputs; shape (n_samples,)."""
     D, wD = point.curvature
-    q = wD.sum(axis=1, dtype=np.float64)
-    if point.objective.loss.coupled:
-        q -= np.einsum("ij,ij->i", D, wD)
-    return np.asarray(q / point.objective.n_outputs)
+    rest = 1 - D if point.objective.loss.coupled else np.ones_like(D)
+    total = np.einsum("ij,ij->i", wD, rest, dtype=np.float64)
+    return np.asarray(total / point.objective.n_outputs)
 
 
-def sampled_blocks(objective: Any, size: int) -> Iterator[tuple[slice, Array, float]]:
+def sampled_blocks(objective: Any, size: int, sample: int) -> Iterator[tuple[slice, Array, float]]:
     """Yield (rows, dense float64 rows with the intercept column, weight of a sampled row).
 
     Evenly spaced rows stand for all of them: the same ones each time, and every stretch of sorted
     data has its share.
     """
-    stride = sample_stride(objective.X.shape[0], size)
+    stride = sample_stride(objective.X.shape[0], size, sample)
     X = objective.X[::stride] if stride > 1 else objective.X
     X = X.tocsr() if sp.issparse(X) else X
     n_rows = max(64, BLOCK // size)

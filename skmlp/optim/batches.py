@@ -5,19 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._spec import check_bool
-
 Array = np.ndarray[Any, np.dtype[Any]]
 WITH_REPLACEMENT = "with_replacement"
 
 
 def check_shuffle(value: object) -> None:
     """Raise unless `value` is a way to order rows: True, False or ``"with_replacement"``."""
-    if isinstance(value, str):
-        if value != WITH_REPLACEMENT:
-            raise ValueError(f"shuffle must be a bool or {WITH_REPLACEMENT!r}, got {value!r}.")
-    else:
-        check_bool("shuffle", value)
+    if isinstance(value, bool | np.bool_) or (isinstance(value, str) and value == WITH_REPLACEMENT):
+        return
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(f"shuffle must be a bool or {WITH_REPLACEMENT!r}, got {value!r}.")
 
 
 def epoch_batches(

@@ -30,6 +30,8 @@ class EarlyStopping:
         A copy of the parameters that had it.
     best_iter : int
         Iteration that had it, from 1.
+    stopped : bool
+        Whether the last call asked to stop.
     """
 
     def __init__(self, loss: Callable[[Array], float], patience: int, tol: float = 0.0) -> None:
@@ -40,6 +42,7 @@ class EarlyStopping:
         self.best_loss = np.inf
         self.best_theta: Array | None = None
         self.best_iter = 0
+        self.stopped = False
         self._last_improvement = 0
 
     def __call__(self, theta: Array) -> bool:
@@ -51,4 +54,5 @@ class EarlyStopping:
             self._last_improvement = n_iter
         if loss < self.best_loss:
             self.best_loss, self.best_iter, self.best_theta = loss, n_iter, theta.copy()
-        return n_iter - self._last_improvement >= self.patience
+        self.stopped = n_iter - self._last_improvement >= self.patience
+        return self.stopped

@@ -16,12 +16,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skmlp.optim.line_search import Array, Point, line_search
-from skmlp.optim.newton import Inverse, Listener, Minimum, P
+from skmlp.optim.line_search import Array, line_search
+from skmlp.optim.newton import ROUNDING, Inverse, Listener, Minimum, P
 
 Step = tuple[Array, Array, float]
+# Steps whose gain is compared with the tolerance. A single one may be short by chance.
+WINDOW = 10
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def lbfgs(
     point: P,
     *,
@@ -38,8 +41,8 @@ def lbfgs(
     point : Point
         Where to start.
     tol : float
-        Stop once two steps in a row were predicted to gain less than ``tol * |value|`` and did.
-        The prediction is :math:`\tfrac12 g^T B g`.
+        Stop once the last ten steps together have gained less than ``tol * |value|``, and the next
+        promises no more: :math:`\tfrac12 g^T B g`.
     max_iter : int
         Largest number of steps.
     preconditioner : callable, default=identity
@@ -62,29 +65,27 @@ def lbfgs(
     """
     minimum = Minimum(point)
     steps: deque[Step] = deque(maxlen=memory)
-    n_small = 0
-    while minimum.n_iter < max_iter and n_small < 2:
+    values = deque([point.value], maxlen=WINDOW + 1)
+    while minimum.n_iter < max_iter and not minimum.converged:
         point = minimum.point
         if minimum.n_iter & (minimum.n_iter - 1) == 0:
             precondition = preconditioner(point)
         direction = -two_loop(point.gradient, steps, precondition)
         slope = float(point.gradient @ direction)
-        if not slope < 0:
-            minimum.converged = True
-            break
-        trial, _ = line_search(point, direction, point.image(direction), slope)
+        trial = None
+        if slope < 0:
+            trial, _ = line_search(point, direction, point.image(direction), slope)
         if trial is None:
-            minimum.converged = True
+            minimum.converged = -slope <= ROUNDING * abs(point.value)
             break
         minimum.n_iter += 1
-        minimum.previous, minimum.point = point, trial
+        minimum.point = trial
         remember(steps, trial.theta - point.theta, trial.gradient - point.gradient)
-        goal = tol * abs(trial.value)
-        gained = point.value - trial.value
-        n_small = n_small + 1 if max(-slope / 2, gained) <= goal else 0
+        values.append(trial.value)
+        left = max(values[0] - values[-1], -slope / 2)
+        minimum.converged = len(values) > WINDOW and left <= tol * abs(trial.value)
         if on_step(trial):
             break
-    minimum.converged |= n_small == 2
     return minimum
 
 
@@ -95,9 +96,7 @@ def remember(steps: deque[Step], s: Array, y: Array) -> None:
         steps.append((s, y, 1 / curvature))
 
 
-def two_loop(
-    gradient: Array, steps: deque[Step], precondition: Callable[[Array], Array]
-) -> Array:
+def two_loop(gradient: Array, steps: deque[Step], precondition: Callable[[Array], Array]) -> Array:
     """Return B g by the two-loop recursion."""
     q = gradient.copy()
     shares = []

@@ -36,9 +36,7 @@ class Point(Protocol):
 P = TypeVar("P", bound=Point)
 
 
-def line_search(
-    point: P, direction: Array, image: Any, slope: float
-) -> tuple[P | None, float]:
+def line_search(point: P, direction: Array, image: Any, slope: float) -> tuple[P | None, float]:
     """Walk along a descent direction of a convex objective.
 
     Parameters
@@ -76,10 +74,11 @@ def line_search(
             best = trial, step
             if FALLING <= trial_slope / -slope <= RISING:
                 break
-        if trial_slope < 0:
+        if trial_slope < 0 and trial.value <= point.value:
             low, low_slope = step, trial_slope
         else:
-            high, high_slope = step, trial_slope
+            # Too far. Without a rising slope to interpolate with, the bracket is halved.
+            high, high_slope = step, trial_slope if trial_slope > 0 else -low_slope
         if np.isinf(high):
             step *= 2
             continue

@@ -50,6 +50,8 @@ class Minimum(Generic[P]):
     converged : bool
         Whether at most ``tol * value`` was predicted to be left, or no step could lower the value
         any more in the arithmetic at hand.
+    bound : float or None
+        What `gap` said last, if it was asked.
     image : object or None
         Image of the last step if that was a full Newton step from `previous`, else None.
     previous : Point or None
@@ -59,21 +61,28 @@ class Minimum(Generic[P]):
     point: P
     n_iter: int = 0
     converged: bool = False
+    bound: float | None = None
     image: Any = None
     previous: P | None = None
 
 
+# A step that promises less than this share of the value may fail to lower it by rounding alone.
+ROUNDING = 1e-7
+TINY = np.finfo(float).tiny
 Listener = Callable[[Any], bool]
 Inverse = Callable[[Array], Array]
 
 
+# Far too long a trial step may overflow; its infinite value then tells the line search.
+@np.errstate(over="ignore", invalid="ignore")
 def newton(
     point: C,
     *,
     tol: float,
     max_iter: int,
     residual_target: Callable[[C], float] = lambda point: np.inf,
-    max_cg: int = 500,
+    gap: Callable[[Minimum[C]], float] | None = None,
+    max_cg: int = 200,
     on_step: Listener = lambda point: False,
 ) -> Minimum[C]:
     r"""Minimize a smooth convex objective.
@@ -93,7 +102,10 @@ def newton(
     residual_target : callable, default=infinity
         Given the point, the Euclidean norm to which the last system is solved as well. It lets the
         caller prove how close the end is.
-    max_cg : int, default=500
+    gap : callable, default=None
+        Returns an upper bound on what is left to gain. While it is above ``tol * |value|``, up to
+        three more steps are made.
+    max_cg : int, default=200
         Largest number of conjugate gradient steps within one Newton step.
     on_step : callable, default=never stop
         Called with the new point after every step; a true answer stops.
@@ -110,27 +122,40 @@ def newton(
     """
     minimum = Minimum(point)
     inverse = LazyInverse(point.preconditioners)
-    first = 0.0
+    first, n_extra = 0.0, 0
     while minimum.n_iter < max_iter and not minimum.converged:
         point = minimum.point
         goal = tol * max(abs(point.value), np.finfo(float).tiny)
         solution = conjugate_gradients(
             point, inverse.at(point), goal, first, residual_target(point), max_cg
         )
-        inverse.n_products = solution.n_products
+        inverse.n_products = solution.n_products if solution.solved else np.inf
         first = first or solution.size
-        minimum.converged = solution.decrement <= 2 * goal
+        minimum.converged = solution.solved and solution.decrement <= 2 * goal
         if not solution.decrement > 0:
-            minimum.converged = True
             break
-        image = point.image(solution.direction)
-        trial, step = line_search(point, solution.direction, image, -solution.decrement)
+        direction, slope = solution.direction, -solution.decrement
+        image = point.image(direction)
+        trial, step = line_search(point, direction, image, slope)
         if trial is None:
-            minimum.converged = True
-            break
+            minimum.converged = solution.solved and -slope <= ROUNDING * abs(point.value)
+            if minimum.converged:
+                break
+            # The curvature seen here is rounding error: go down the slope for once.
+            direction = -point.gradient
+            image = None
+            trial, step = line_search(
+                point, direction, point.image(direction), -float(direction @ direction)
+            )
+            if trial is None:
+                break
         minimum.n_iter += 1
-        minimum.previous, minimum.point = point, trial
+        minimum.previous, minimum.point, minimum.bound = point, trial, None
         minimum.image = image if step == 1 else None
+        if minimum.converged and gap is not None:
+            minimum.bound = gap(minimum)
+            n_extra += 1
+            minimum.converged = minimum.bound <= goal or n_extra > 3
         if on_step(trial):
             break
     return minimum
@@ -150,12 +175,16 @@ class Solution:
         Squared norm of g in the metric of the preconditioner.
     n_products : int
         Products with the Hessian.
+    solved : bool
+        Whether the residual became as small as it was to be. It does not where rounding errors
+        hide the curvature.
     """
 
     direction: Array
     decrement: float
     size: float
-    n_products: int = 0
+    n_products: int
+    solved: bool
 
 
 class LazyInverse:
@@ -196,31 +225,36 @@ def conjugate_gradients(
     The residual, in the metric of the preconditioner, falls to a share of the gradient: a quarter
     far from the minimum, and less and less as the gradient shrinks from its `first` size, which
     makes the whole method converge superlinearly. Once the residual is worth less than a thousandth
-    of the `goal` there is nothing left to gain from it. If the step turns out to be the last one, the
-    residual also falls to `residual_target`.
+    of the `goal` there is nothing left to gain from it. If the step turns out to be the last one,
+    the residual also falls to `residual_target`.
     """
     gradient = point.gradient
     direction, residual = np.zeros_like(gradient), -gradient
     z = precondition(residual)
     rho = size = float(residual @ z)
     if not size > 0:
-        return Solution(direction, 0.0, size)
-    share = min(0.25, np.sqrt(size / first)) if first else 0.25
-    v, decrement = z, 0.0
-    for n_products in range(1, max_cg + 1):
+        # Rounding has made the approximate inverse indefinite: do without.
+        precondition, z = np.copy, residual.copy()
+        rho = size = float(residual @ residual)
+    share = min(0.25, max(1e-6, np.sqrt(size / first))) if first else 0.25
+    v, decrement, n_products, solved = z, 0.0, 0, not size
+    while n_products < max_cg and rho > 0:
+        n_products += 1
         Hv = point.hessian_product(v)
-        length = rho / float(v @ Hv)
-        if not np.isfinite(length) or length <= 0:
+        curvature = float(v @ Hv)
+        if not TINY < curvature < np.inf:
             break
-        direction += length * v
-        residual -= length * Hv
+        direction += rho / curvature * v
+        residual -= rho / curvature * Hv
         decrement = -float(gradient @ direction)
         z = precondition(residual)
         rho, last_rho = float(residual @ z), rho
         is_last = decrement <= 2 * goal
-        if rho <= max(share**2 * size, 1e-3 * goal) and not (
-            is_last and np.linalg.norm(residual) > residual_target
-        ):
+        solved = 0 <= rho <= max(share**2 * size, 1e-3 * goal)
+        if solved and not (is_last and np.linalg.norm(residual) > residual_target):
             break
         v = z + (rho / last_rho) * v
-    return Solution(direction, decrement, size, n_products)
+    if not 0 < decrement < np.inf:
+        # No curvature to be seen: go down the slope, and let the line search say how far.
+        direction, decrement = -gradient, float(gradient @ gradient)
+    return Solution(direction, decrement, size, n_products, solved)

@@ -184,15 +184,15 @@ class StepDecay(Schedule):
 
 @dataclass
 class Exponential(Schedule):
-    """Lose the same share of the learning rate in every epoch: ``rate * decay^t``.
+    """Lose the same share of the learning rate in every epoch: ``rate * factor^t``.
 
-    The decay is smooth: half an epoch multiplies the rate by ``sqrt(decay)``.
+    The decay is smooth: half an epoch multiplies the rate by ``sqrt(factor)``.
 
     Parameters
     ----------
     rate : float
         The learning rate at time 0, positive.
-    decay : float, default=0.95
+    factor : float, default=0.95
         The factor per epoch, in (0, 1].
 
     References
@@ -203,21 +203,21 @@ class Exponential(Schedule):
     Examples
     --------
     >>> from skmlp.optim.schedules import Exponential
-    >>> Exponential(0.8, decay=0.5)(2)
+    >>> Exponential(0.8, factor=0.5)(2)
     0.2
     """
 
     rate: float
-    decay: float = 0.95
+    factor: float = 0.95
 
     def validate(self) -> None:
         """Check the parameters."""
         check_real("rate", self.rate, "(0, inf)")
-        check_real("decay", self.decay, "(0, 1]")
+        check_real("factor", self.factor, "(0, 1]")
 
     def __call__(self, t: float) -> float:
-        """Return ``rate * decay^t``."""
-        return float(self.rate * self.decay**t)
+        """Return ``rate * factor^t``."""
+        return float(self.rate * self.factor**t)
 
 
 @dataclass

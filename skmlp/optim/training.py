@@ -1,6 +1,8 @@
 """The training loop: batches, an objective, an optimizer and a schedule, epoch after epoch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,11 +88,18 @@ def run_epochs(
     ------
     ValueError
         If the objective or the parameters are no longer finite.
+
+    Notes
+    -----
+    An epoch that is not finished, because of an error or an interrupt, leaves no trace.
     """
     listeners = list(listeners)
     for _ in range(n_epochs):
-        mean = run_epoch(training, objective, schedule, list(batches(training.rng)))
-        if any([listener(training, mean) for listener in listeners]):
+        with all_or_nothing(training):
+            mean = run_epoch(training, objective, schedule, list(batches(training.rng)))
+        training.epoch += 1
+        answers = [listener(training, mean) for listener in listeners]
+        if any(answers):
             return True
     return False
 
@@ -110,9 +119,27 @@ def run_epoch(
         n_rows += len(rows)
     mean = total / n_rows
     if not (np.isfinite(mean) and np.isfinite(theta).all()):
-        raise ValueError(
-            f"Training diverged in epoch {training.epoch + 1}: the objective became {mean}. "
-            "Use a smaller learning_rate, or scale the features."
-        )
-    training.epoch += 1
+        raise diverged(training.epoch + 1, mean)
     return mean
+
+
+def diverged(epoch: int, value: float) -> ValueError:
+    """Return the error of a training whose objective has left all bounds."""
+    return ValueError(
+        f"Training diverged in epoch {epoch}: the objective became {value}. "
+        "Use a smaller learning_rate, or scale the features."
+    )
+
+
+@contextmanager
+def all_or_nothing(training: Training) -> Iterator[None]:
+    """Bring the training back to where it was if the block does not run to its end."""
+    rng = training.rng.bit_generator.state
+    theta, state = training.theta.copy(), deepcopy(training.state)
+    try:
+        yield
+    except BaseException:
+        training.rng.bit_generator.state = rng
+        training.theta[...] = theta
+        training.state = state
+        raise

@@ -174,7 +174,7 @@ class ClassWeightsDisplay:
         n_columns = min(n_columns, n_images)
         n_rows = -(-n_images // n_columns)
         inches = 1.4 if n_images > 1 else 2.8
-        figure, grid = plt.subplots(
+        _, grid = plt.subplots(
             n_rows,
             n_columns,
             figsize=(n_columns * inches + 1, n_rows * (inches * height / width + 0.3)),

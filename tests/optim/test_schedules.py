@@ -29,7 +29,7 @@ ALL = [
     Constant(0.3),
     PiecewiseConstant([0.3, 0.1, 0.02], [2.5, 7]),
     StepDecay(0.3, factor=0.2, every=2.5),
-    Exponential(0.3, decay=0.8),
+    Exponential(0.3, factor=0.8),
     InverseScaling(0.3, power=0.7),
     Polynomial(0.3, end=0.01, power=2.0, duration=8),
     Cosine(0.3, end=0.01, duration=8),
@@ -276,8 +276,8 @@ BAD_NUMBERS = [
     (StepDecay, "factor", "(0, 1]", 0.0),
     (StepDecay, "factor", "(0, 1]", 1.1),
     (StepDecay, "every", "(0, inf)", 0),
-    (Exponential, "decay", "(0, 1]", 0.0),
-    (Exponential, "decay", "(0, 1]", 1.1),
+    (Exponential, "factor", "(0, 1]", 0.0),
+    (Exponential, "factor", "(0, 1]", 1.1),
     (InverseScaling, "power", "(0, inf)", 0),
     (Polynomial, "power", "(0, inf)", 0),
     (Polynomial, "end", "[0, 0.3]", 0.4),
@@ -310,7 +310,7 @@ def test_bad_numbers_are_refused_at_once_and_again_on_use(kind, name, interval, 
 
 def test_the_ends_of_the_intervals_that_are_allowed():
     assert StepDecay(0.3, factor=1, every=2)(5) == 0.3
-    assert Exponential(0.3, decay=1)(5) == 0.3
+    assert Exponential(0.3, factor=1)(5) == 0.3
     assert Cosine(0.3, end=0.3, duration=1)(0.25) == pytest.approx(0.3, rel=1e-15)
     assert OneCycle(0.3, start_factor=1, end_factor=0, duration=1)(0) == 0.3
 
