@@ -55,13 +55,14 @@ def run_lbfgs(estimator, objective, theta, recorder):
 
 def run_sgd(estimator, objective, theta, recorder):
     """Train for `max_iter` epochs, or until a plateau: see `train_epochs`."""
-    start_point(objective, theta)
+    start = start_point(objective, theta)
     came_to_rest = train_epochs(estimator, objective, theta, recorder, estimator.max_iter)
     training = estimator._training
     with np.errstate(over="ignore", invalid="ignore"):
         point = objective.at(training.theta.astype(np.float64))
         size = np.linalg.norm(point.gradient)
-    if not (np.isfinite(point.value) and np.isfinite(size)):
+    # Ten times what no knowledge at all costs is no model.
+    if not point.value <= 10 * max(start.value, np.log(2)) or not np.isfinite(size):
         raise diverged(training.epoch, point.value)
     return Minimum(point, len(recorder.losses), converged=came_to_rest)
 
@@ -92,17 +93,15 @@ def train_epochs(estimator, objective, theta, recorder, n_epochs):
     """Train with mini-batches; return whether a plateau ended it before the number of epochs.
 
     The training goes on from ``estimator._training`` where that fits, or else starts from theta,
-    and is kept there. A plateau means that the mean objective has not improved by a share of `tol`
-    for `n_iter_no_change` epochs; early stopping on validation rows takes its place.
+    and is kept there. A schedule without a duration spans all epochs, those already made too. A
+    plateau means that the mean objective has not improved by a share of `tol` for
+    `n_iter_no_change` epochs; early stopping on validation rows takes its place.
     """
     theta = theta.astype(objective.X.dtype)
     training = estimator._training
     optimizer = get_optimizer(estimator.optimizer)
-    if (
-        training is None
-        or training.theta.shape != theta.shape
-        or (training.theta.dtype != theta.dtype or training.optimizer != optimizer)
-    ):
+    fits = training is not None and training.theta.shape == theta.shape
+    if not fits or training.optimizer != optimizer:
         penalized = np.arange(objective.n_params) < objective.n_weights
         rng = random_generator(estimator.random_state)
         training = Training.start(theta, deepcopy(optimizer), rng, penalized)
@@ -113,7 +112,9 @@ def train_epochs(estimator, objective, theta, recorder, n_epochs):
     run_epochs(
         training,
         objective,
-        get_schedule(estimator.learning_rate).over(estimator.max_iter),
+        get_schedule(estimator.learning_rate).over(
+            max(estimator.max_iter, training.epoch + n_epochs)
+        ),
         partial(epoch_batches, rows, estimator.batch_size, estimator.shuffle),
         n_epochs,
         [

@@ -51,11 +51,15 @@ def encode_labels(y, classes=None, name="y"):
 def check_classes(classes):
     """Return the full list of labels as a sorted array, or raise."""
     labels = np.asarray(classes)
-    if labels.ndim != 1 or len(labels) < 2 or len(np.unique(labels)) < len(labels):
+    try:
+        distinct = np.unique(labels)
+    except TypeError:
+        raise ValueError(f"classes must hold labels that can be sorted, got {classes!r}.") from None
+    if labels.ndim != 1 or len(labels) < 2 or len(distinct) < len(labels):
         raise ValueError(
             f"classes must be None or a list of at least two different labels, got {classes!r}."
         )
-    return np.sort(labels)
+    return distinct
 
 
 def check_class_weight(class_weight):

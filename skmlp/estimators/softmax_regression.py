@@ -240,6 +240,7 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         check_shuffle(self.shuffle)
         get_optimizer(self.optimizer)
         get_schedule(self.learning_rate)
+        check_random_state(self.random_state)
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):

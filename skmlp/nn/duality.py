@@ -106,22 +106,28 @@ def with_true_shares(R: Array, Y: Array, weight: Array) -> Array:
     large enough for all its entries to be probabilities.
     """
     shares = weight @ Y
-    wR = R * weight[:, None]
-    covariance = np.diag(wR.sum(axis=0)) - wR.T @ R
-    # Equal tilts of all classes do nothing; this takes them out of the null space.
-    covariance += np.trace(covariance) / len(shares)
-    with np.errstate(over="ignore", invalid="ignore"):
-        tilt = np.linalg.pinv(covariance, rcond=1e-13, hermitian=True) @ (shares - wR.sum(axis=0))
-        tilted = R * (1 + tilt - (R @ tilt)[:, None])
-    if abs(tilt).max() < 1 and tilted.min() >= 0:
-        R = tilted
     excess = weight @ (R - Y)
+    if abs(excess).max() > ROUNDING:
+        R = tilted(R, excess, weight)
+        excess = weight @ (R - Y)
     rare = shares <= 0
     if (excess[rare] > 0).any():
         return np.broadcast_to(shares, R.shape)
-    need = (np.maximum(excess, 0)[~rare] / shares[~rare]).max()
+    need = max((excess[~rare] / shares[~rare]).max(), 0.0)
     t = need / (1 + need)
     return np.asarray((1 - t) * R + (t * shares - (1 - t) * excess)).clip(0, 1)
+
+
+def tilted(R: Array, excess: Array, weight: Array) -> Array:
+    """Return the rows of R, tilted so that the classes lose their excess; R if that cannot be."""
+    wR = R * weight[:, None]
+    covariance = np.diag(wR.sum(axis=0)) - wR.T @ R
+    # Equal tilts of all classes do nothing; this takes them out of the null space.
+    covariance += np.trace(covariance) / len(excess)
+    with np.errstate(over="ignore", invalid="ignore"):
+        tilt = -np.linalg.pinv(covariance, rcond=1e-13, hermitian=True) @ excess
+        result: Array = R * (1 + tilt - (R @ tilt)[:, None])
+    return result if abs(tilt).max() < 1 and result.min() >= 0 else R
 
 
 def kl_rows(R: Array, P: Array, F: Array) -> Array:

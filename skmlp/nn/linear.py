@@ -73,6 +73,8 @@ class LinearObjective:
         self.fit_intercept = fit_intercept
         self.n_weights = X.shape[1] * n_outputs
         self.n_params = self.n_weights + (n_outputs if fit_intercept else 0)
+        # A product with ones is several times as fast as a sum over rows.
+        self.ones = np.ones(len(self.weight), X.dtype)
         self.scratch: Array | None = None
         self.preconditioners = choose_preconditioners(X, loss, n_outputs)
 
@@ -90,7 +92,7 @@ class LinearObjective:
         W, b = self.split(grad)
         W[...] = self.X_T @ dF
         if self.fit_intercept:
-            b[...] = column_sums(dF)
+            b[...] = self.ones @ dF
         return grad
 
     def at(self, theta: Array) -> "LinearPoint":
@@ -128,7 +130,7 @@ class LinearObjective:
         dW[...] = X.T @ dF
         dW += 2 * self.alpha * W
         if self.fit_intercept:
-            db[...] = column_sums(dF)
+            db[...] = dF.sum(axis=0)
         return value + self.alpha * float(np.vdot(W, W)), grad
 
     def __call__(self, theta: Array, rows: Array | slice) -> tuple[float, Array]:
@@ -142,11 +144,6 @@ def linear_scores(X: Any, W: Array, b: Array, out: Array | None = None) -> Array
     if b.size:
         F += b.astype(F.dtype, copy=False)
     return np.asarray(F)
-
-
-def column_sums(A: Array) -> Array:
-    """Return the sum of each column. A product with ones is several times as fast as ``sum``."""
-    return np.asarray(np.ones(len(A), A.dtype) @ A)
 
 
 class LinearPoint:

@@ -263,8 +263,11 @@ class SoftmaxCrossEntropy(Loss):
         rows = np.arange(len(F))
         E = F - F[rows, y][:, None]
         E[rows, y] = -np.inf
-        m = np.maximum(E.max(axis=1), 0)
-        E -= m[:, None]
+        # One maximum over all scores is quick; the maximum of each row is not, and seldom needed.
+        m = np.zeros(len(F), F.dtype)
+        if E.max(initial=0) > np.log(np.finfo(F.dtype).max) / 2:
+            m = np.maximum(E.max(axis=1), 0)
+            E -= m[:, None]
         np.exp(E, out=E)
         others = E @ np.ones(E.shape[1], E.dtype)
         losses = m + np.log1p(others + np.expm1(-m))

@@ -34,6 +34,8 @@ MAX_GRAM = 4000
 # less than a few products with the Hessian.
 GRAM_SAMPLE, FULL_SAMPLE = 12, 4
 ROWS_FOR_FREE = 20
+# Operations for a matrix that are too few to think about: it is built for every step.
+TRIFLE = 1e6
 ROUNDING = 1e-10
 # Numbers in a block of rows.
 BLOCK = 1 << 18
@@ -86,7 +88,8 @@ def choose_preconditioners(X: Any, loss: Loss, n_outputs: int) -> tuple[Precondi
 
     def matrix(build: Callable[[Point], Inverse], size: int, sample: int) -> Preconditioner:
         rows = n_samples // sample_stride(n_samples, size, sample)
-        return Preconditioner(build, 2 + (rows * size**2 + 2 * size**3) / (2 * product))
+        work = rows * size**2 + 2 * size**3
+        return Preconditioner(build, 2 + work / (2 * product) if work > TRIFLE else 0.0)
 
     ladder = [matrix(shared_gram, n_features, GRAM_SAMPLE)]
     if loss.coupled and n_features * n_outputs <= MAX_FULL:
@@ -110,7 +113,8 @@ def full_hessian(point: Point) -> Inverse:
     H = np.zeros((C, d, C, d))
     diagonal_blocks = np.einsum("kikj->kij", H)
     for rows, block, scale in sampled_blocks(objective, C * d, FULL_SAMPLE):
-        A = wD[rows].astype(np.float64).T[:, :, None] * (scale * block)
+        floored = wD[rows] + np.finfo(D.dtype).eps * objective.weight[rows, None]
+        A = floored.T[:, :, None] * (scale * block)
         diagonal_blocks += np.matmul(block.T, A)
         # Where probabilities are nearly 0 or 1, rounding may leave the difference below negative.
         # The same amount for all outputs keeps what is said on shifts below true.
@@ -162,7 +166,9 @@ def mean_curvature(point: Point) -> Array:
     D, wD = point.curvature
     rest = 1 - D if point.objective.loss.coupled else np.ones_like(D)
     total = np.einsum("ij,ij->i", wD, rest, dtype=np.float64)
-    return np.asarray(total / point.objective.n_outputs)
+    # A curvature below the rounding error of a probability is not known to be there.
+    floor = np.finfo(D.dtype).eps * point.objective.weight
+    return np.asarray(np.maximum(total / point.objective.n_outputs, floor))
 
 
 def sampled_blocks(objective: Any, size: int, sample: int) -> Iterator[tuple[slice, Array, float]]:

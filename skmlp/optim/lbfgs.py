@@ -41,8 +41,8 @@ def lbfgs(
     point : Point
         Where to start.
     tol : float
-        Stop once the last ten steps together have gained less than ``tol * |value|``, and the next
-        promises no more: :math:`\tfrac12 g^T B g`.
+        Stop once the last ten steps together have gained less than ``tol * |value|``, and the last
+        one had promised no more: :math:`\tfrac12 g^T B g`.
     max_iter : int
         Largest number of steps.
     preconditioner : callable, default=identity
