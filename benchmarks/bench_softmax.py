@@ -111,7 +111,7 @@ def loosest(make, X, y, alpha, goal, cap):
             return None
         if objective(model, X, y, alpha) <= goal:
             return tol, seconds
-        if seconds > 0.9 * cap:
+        if seconds > cap / 3:
             return None
     return None
 

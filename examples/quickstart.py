@@ -44,7 +44,7 @@ print(f"penalty by cross-validation: alpha = {alpha:.2g}, log loss {-search.best
 
 model = search.best_estimator_["softmax"]
 print(
-    f"fit: {model.n_iter_} Newton steps, objective {model.loss_:.5f}, "
+    f"fit: {model.n_iter_} {model.solver_} steps, objective {model.loss_:.5f}, "
     f"at most {model.suboptimality_bound_:.0e} above the minimum"
 )
 

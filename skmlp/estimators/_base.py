@@ -78,6 +78,8 @@ class Recorder:
         The latest parameters, kept for a fit that is interrupted.
     losses : list of float
         The objective after every iteration.
+    asked_to_stop : bool
+        Whether the fit ends because of early stopping, a callback or an interrupt.
     """
 
     def __init__(
@@ -90,20 +92,22 @@ class Recorder:
         self.stop_early = stop_early
         self.verbose = verbose
         self.losses = []
+        self.asked_to_stop = False
         callbacks.iteration_begins(lambda: attributes(theta))
 
     def __call__(self, theta, loss):
         """Take note of an iteration; return whether to stop."""
         self.theta = theta
-        self.losses.append(loss)
-        line = f"iteration {len(self.losses)}: objective {loss:.6g}"
+        line = f"iteration {len(self.losses) + 1}: objective {loss:.6g}"
         if self.stopping is not None:
             self.stopping(theta)
             line += f", validation loss {self.stopping.losses[-1]:.6g}"
+        self.losses.append(loss)
         if self.verbose:
             print(line, flush=True)
         asked = self.callbacks.iteration_ended(lambda: self.attributes(theta))
-        return self.stopped_early or asked
+        self.asked_to_stop = self.stopped_early or asked
+        return self.asked_to_stop
 
     @property
     def stopped_early(self):

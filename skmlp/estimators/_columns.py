@@ -51,8 +51,13 @@ class ScoreColumns:
         return np.finfo(self.dtype).min
 
     def codes(self, codes):
-        """Return the targets of the loss: column of each class index, or 0 and 1."""
-        return codes if self.n_classes == 2 else np.searchsorted(self.present, codes)
+        """Return the targets of the loss: column of each class index, or 0 and 1.
+
+        Rows of a class without a column have no weight; they get any column.
+        """
+        if self.n_classes == 2:
+            return codes
+        return np.minimum(np.searchsorted(self.present, codes), len(self.present) - 1)
 
     def unpack(self, theta):
         """Return theta as a dict of ``coef_`` and ``intercept_``."""

@@ -37,7 +37,7 @@ def run_newton(estimator, objective, theta, recorder):
         tol=estimator.tol,
         max_iter=estimator.max_iter,
         residual_target=residual_target,
-        gap=certificate,
+        gap=certificate if objective.alpha > 0 else None,
         on_step=lambda point: recorder(point.theta, point.value),
     )
 
@@ -106,6 +106,8 @@ def train_epochs(estimator, objective, theta, recorder, n_epochs):
         rng = random_generator(estimator.random_state)
         training = Training.start(theta, deepcopy(optimizer), rng, penalized)
         estimator._training = training
+    elif training.theta.dtype < theta.dtype:
+        training.widen(theta.dtype)
     patience = np.inf if recorder.stop_early else estimator.n_iter_no_change
     plateau = EarlyStopping(lambda theta: recorder.losses[-1], patience, estimator.tol)
     rows = np.flatnonzero(objective.weight)

@@ -82,7 +82,10 @@ def check_row_weights(weight, n_samples, name="sample_weight"):
     """
     if weight is None:
         return np.ones(n_samples)
-    weight = np.array(weight, dtype=np.float64)
+    try:
+        weight = np.array(weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers, got {weight!r}.") from None
     if weight.ndim == 0:
         weight = np.full(n_samples, float(weight))
     if weight.shape != (n_samples,):

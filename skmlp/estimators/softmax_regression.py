@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -19,6 +18,7 @@ from skmlp.estimators._columns import ScoreColumns
 from skmlp.estimators._solvers import SOLVERS, certificate, choose_solver, train_epochs
 from skmlp.estimators._targets import (
     check_class_weight,
+    check_classes,
     check_row_weights,
     class_factors,
     encode_labels,
@@ -43,8 +43,7 @@ class Rows:
 
     def take(self, rows):
         """Return some of the rows."""
-        X = self.X.tocsr() if sp.issparse(self.X) else self.X
-        return Rows(X[rows], self.codes[rows], self.weight[rows])
+        return Rows(self.X[rows], self.codes[rows], self.weight[rows])
 
 
 class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -77,7 +76,7 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         Whether to learn b. Without it, all scores are 0 at x = 0.
     class_weight : dict, "balanced" or None, default=None
         Factor on the weight of the rows of each class. "balanced" gives all classes the same
-        total weight.
+        total weight, in ``partial_fit`` within each call.
     classes : array-like of shape (n_classes,), default=None
         All labels there are, of which `y` may lack some; every one has a column in
         ``predict_proba``. A class without any row gets probability 0 where the objective says so:
@@ -87,8 +86,9 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
     tol : float, default=1e-4
         Relative tolerance on the objective. newton stops once the certificate says that less than
         ``tol`` times its value is left to gain (and is then usually far closer: its last step
-        squares the error); lbfgs once its last ten steps together have gained less than that; sgd
-        when the objective has not improved by that share for `n_iter_no_change` epochs.
+        squares the error), or once three steps that promised less have not let it say so; lbfgs
+        once its last ten steps together have gained less than that; sgd when the objective has not
+        improved by that share for `n_iter_no_change` epochs.
     warm_start : bool, default=False
         Whether ``fit`` starts from the solution of the last fit, and sgd with its optimizer state.
     random_state : int, RandomState instance or None, default=None
@@ -136,9 +136,10 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         Euclidean norm of the gradient of J at the solution.
     suboptimality_bound_ : float
         ``loss_`` is at most this much above the smallest possible J: a certificate by duality, not
-        an estimate. Infinite for ``alpha=0``, where nothing can be promised.
+        an estimate, up to the rounding errors of scores in the dtype of X. Never more than
+        ``loss_``, which is all that can be promised with ``alpha=0``.
     converged_ : bool
-        Whether the solver stopped of its own accord before `max_iter`. With sgd that is a plateau
+        Whether the solver stopped because of `tol` or early stopping. With sgd that is a plateau
         and no proof: look at `suboptimality_bound_`.
     solver_ : str
         The solver used.
@@ -156,7 +157,8 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
     newton is a truncated Newton method with exact Hessian-vector products in O(n_samples
     n_features n_classes), preconditioned by one factor of a matrix over the features or over all
     parameters, summed over a sample of rows. It needs memory for X, a few arrays of shape
-    (n_samples, n_classes) and one matrix of at most max(n_features, 1000) rows and columns.
+    (n_samples, n_classes) and about three matrices of max(n_features, 1000) rows and columns, or
+    fewer.
     Prediction costs O(n_features n_classes) a row.
 
     The certificate is the duality gap of a dual point made from the last Newton step; see the
@@ -240,7 +242,10 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         check_shuffle(self.shuffle)
         get_optimizer(self.optimizer)
         get_schedule(self.learning_rate)
-        check_random_state(self.random_state)
+        try:
+            check_random_state(self.random_state)
+        except ValueError as error:
+            raise ValueError(f"random_state must be a seed. {error}") from None
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
@@ -252,8 +257,8 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         Parameters
         ----------
         X : array-like or sparse array of shape (n_samples, n_features)
-            Training rows. float32 and float64 are used as they are, CSR and CSC too; anything
-            else is converted to float64 or CSR.
+            Training rows. float32 and float64 are used as they are, and so is CSR; anything else
+            is converted once, to float64 or CSR.
         y : array-like of shape (n_samples,)
             Labels: integers, strings, booleans or other objects that can be sorted.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -293,6 +298,7 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
             minimum = SOLVERS[self.solver_](self, objective, theta, recorder)
         except KeyboardInterrupt:
             minimum = Minimum(objective.at(recorder.theta.astype(np.float64)))
+            recorder.asked_to_stop = True
             self._warn(
                 UserWarning,
                 f"was interrupted after {len(recorder.losses)} iterations; the model is as it was "
@@ -314,7 +320,8 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         """Make one epoch of mini-batch steps over the given rows, whatever `solver` is.
 
         The optimizer's memory (momentum, Adam's averages, the time of the schedule) is kept
-        between calls and in pickles.
+        between calls and in pickles. ``n_iter_`` counts the calls, ``loss_curve_`` has the mean
+        objective over the batches of each and ``loss_`` the last of these.
 
         Parameters
         ----------
@@ -334,14 +341,14 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
             The model, trained a little more.
         """
         self._check_parameters()
-        first = not hasattr(self, "classes_")
+        first = not hasattr(self, "coef_")
         if first:
             classes = self.classes if classes is None else classes
             if classes is None:
                 raise ValueError(
                     "classes must list all labels in the first call to partial_fit, got None."
                 )
-        elif classes is not None and not np.array_equal(np.sort(classes), self.classes_):
+        elif classes is not None and not np.array_equal(check_classes(classes), self.classes_):
             raise ValueError(
                 f"classes must be the same in every call to partial_fit, first "
                 f"{self.classes_.tolist()}, got {classes!r}."
@@ -353,12 +360,13 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         columns = self._columns(rows, all_classes=True)
         theta = columns.pack(*self._start())
         recorder = self._recorder((X, y, sample_weight), theta, columns, None, 1)
-        for name in ("suboptimality_bound_", "gradient_norm_", "converged_"):
-            vars(self).pop(name, None)
+        before = self._training
         train_epochs(self, self._objective(rows, columns), theta, recorder, 1)
+        history = self.loss_curve_ if before is self._training else []
+        self._forget_fit()
         vars(self).update(columns.unpack(self._training.theta))
         self.n_iter_ = self._training.epoch
-        self.loss_curve_ = [*getattr(self, "loss_curve_", []), *recorder.losses]
+        self.loss_curve_ = [*history, *recorder.losses]
         self.loss_ = self.loss_curve_[-1]
         self.solver_ = "sgd"
         recorder.callbacks.fit_ended()
@@ -367,7 +375,7 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
     def _training_rows(self, X, y, sample_weight, *, classes, n_present, reset=True):
         """Check the training data, set `classes_`, and return what the objective needs."""
         X, y = validate_data(
-            self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32)
+            self, X, y, reset=reset, accept_sparse="csr", dtype=(np.float64, np.float32)
         )
         labels, codes = encode_labels(y, classes)
         weight = check_row_weights(sample_weight, len(codes))
@@ -400,23 +408,24 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
             raise ValueError(
                 "X_val and y_val must be given together, and sample_weight_val only with them, "
-                f"got X_val of type {type(X_val).__name__}, y_val of type {type(y_val).__name__}."
+                f"got X_val of type {type(X_val).__name__}, y_val of type {type(y_val).__name__}, "
+                f"sample_weight_val of type {type(sample_weight_val).__name__}."
             )
         if X_val is None:
             return None
-        try:
-            check_same_features(self, X_val)
-        except ValueError as error:
-            raise ValueError(f"X_val must have the features of X. {error}") from None
         if not count_rows(X_val):
             raise ValueError("X_val must have at least one row, got none.")
-        X = check_array(
-            X_val,
-            accept_sparse=("csr", "csc"),
-            dtype=(np.float64, np.float32),
-            input_name="X_val",
-            estimator=self,
-        )
+        try:
+            X = check_array(
+                X_val,
+                accept_sparse="csr",
+                dtype=(np.float64, np.float32),
+                input_name="X_val",
+                estimator=self,
+            )
+            check_same_features(self, X_val)
+        except ValueError as error:
+            raise ValueError(f"X_val must be like X. {error}") from None
         y = np.asarray(y_val)
         if y.shape != (X.shape[0],):
             raise ValueError(
@@ -427,10 +436,24 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         return Rows(X, codes, check_row_weights(sample_weight_val, len(y), "sample_weight_val"))
 
     def _forget(self):
-        """Drop what a former fit has left, other than what is about to be set anew."""
-        for name in ("coef_", "intercept_", "loss_curve_"):
+        """Drop what a former fit has left, other than what validation has just set."""
+        for name in ("coef_", "intercept_"):
             vars(self).pop(name, None)
+        self._forget_fit()
         self._training = None
+
+    def _forget_fit(self):
+        """Drop what a former fit has said of itself."""
+        for name in (
+            "n_iter_",
+            "loss_",
+            "loss_curve_",
+            "validation_loss_curve_",
+            "gradient_norm_",
+            "suboptimality_bound_",
+            "converged_",
+        ):
+            vars(self).pop(name, None)
 
     def _start(self):
         """Return the coefficients to start from: those of a former fit, or none."""
@@ -493,23 +516,25 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         known = minimum.bound
         self.suboptimality_bound_ = certificate(minimum) if known is None else known
         self.converged_ = minimum.converged
-        if self.n_iter_ == self.max_iter and not self.converged_:
-            self._warn(
-                ConvergenceWarning,
-                f"stopped at max_iter={self.max_iter}: the objective is {self.loss_:.6g} and at "
-                f"most {self.suboptimality_bound_:.2g} above its minimum. "
-                f"{self._advice()}",
-            )
+        if not (self.converged_ or recorder.asked_to_stop):
+            self._warn(ConvergenceWarning, self._advice())
         recorder.callbacks.fit_ended()
 
     def _advice(self):
-        """Return what to do about a fit that has not converged."""
-        others = {
+        """Return how far a fit has come that has not converged, and what to do about it."""
+        advice = {
             "newton": "increase max_iter, or alpha if the classes are separable",
             "lbfgs": "increase max_iter, scale the features, or use solver='newton'",
             "sgd": "increase max_iter or tol, change learning_rate, or use solver='auto'",
-        }
-        return f"To go on, {others[self.solver_]}"
+        }[self.solver_]
+        reason = f"max_iter={self.max_iter}"
+        if self.n_iter_ < self.max_iter:
+            reason = "a point where rounding errors hide the way down"
+            advice = "increase tol or alpha, scale the features, or use float64"
+        return (
+            f"stopped at {reason}: the objective is {self.loss_:.6g} and at most "
+            f"{self.suboptimality_bound_:.2g} above its minimum. To go on, {advice}"
+        )
 
     def _warn(self, category, message):
         warn_caller(category, f"{type(self).__name__} {message}.")

@@ -50,15 +50,16 @@ def suboptimality_bound(
     Returns
     -------
     bound : float
-        Not negative. Infinite if alpha is 0, where the objective need not have a minimum.
+        Not negative, and never more than J itself, which is what it is if alpha is 0.
 
     Notes
     -----
     Costs one product with X^T for each choice of R that is tried, one or two. The bound is computed
     in the arithmetic of the data: below its rounding error times the objective it means nothing.
     """
+    # No loss is negative: that alone is a bound, and all there is without a penalty.
     if not point.objective.alpha > 0:
-        return np.inf
+        return point.value
     bound = np.inf
     if previous is not None and image is not None:
         D, _ = previous.curvature
@@ -67,7 +68,9 @@ def suboptimality_bound(
             V -= D * V.sum(axis=1, keepdims=True)
         V += previous.probabilities
         bound = duality_gap(point, V)
-    return bound if np.isfinite(bound) else duality_gap(point, point.probabilities)
+    if not np.isfinite(bound):
+        bound = duality_gap(point, point.probabilities)
+    return min(bound, point.value)
 
 
 def duality_gap(point: LinearPoint, R: Array) -> float:

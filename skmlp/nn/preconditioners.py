@@ -108,26 +108,26 @@ def full_hessian(point: Point) -> Inverse:
     Costs O(m p^2 + p^3) for m rows and p parameters.
     """
     objective = point.objective
-    D, wD = point.curvature
+    D, _ = point.curvature
     C, d = objective.n_outputs, objective.X.shape[1] + objective.fit_intercept
-    H = np.zeros((C, d, C, d))
-    diagonal_blocks = np.einsum("kikj->kij", H)
+    coupling, blocks, squares = np.zeros((C * d, C * d)), np.zeros((d, C * d)), np.zeros(d)
     for rows, block, scale in sampled_blocks(objective, C * d, FULL_SAMPLE):
-        floored = wD[rows] + np.finfo(D.dtype).eps * objective.weight[rows, None]
-        A = floored.T[:, :, None] * (scale * block)
-        diagonal_blocks += np.matmul(block.T, A)
-        # Where probabilities are nearly 0 or 1, rounding may leave the difference below negative.
-        # The same amount for all outputs keeps what is said on shifts below true.
-        np.einsum("kjkj->kj", H)[...] += ROUNDING / C * np.einsum("kij,ij->j", A, block)
-        # sqrt(w) p (outer) x for each row: its Gram matrix is the coupling of the outputs.
-        root = np.sqrt(scale * objective.weight[rows])[:, None] * D[rows]
-        Q = (root[:, :, None] * block[:, None, :]).reshape(len(block), C * d)
-        H -= (Q.T @ Q).reshape(H.shape)
+        block *= np.sqrt(scale * objective.weight[rows])[:, None]
+        # One row is sqrt(w) p (outer) x.
+        Q = (D[rows][:, :, None] * block[:, None, :]).reshape(len(block), C * d)
+        coupling += Q.T @ Q
+        blocks += block.T @ Q
+        squares += np.einsum("ij,ij->j", block, block)
+    H = -coupling.reshape(C, d, C, d)
+    np.einsum("kikj->kij", H)[...] += blocks.reshape(d, C, d).transpose(1, 0, 2)
+    mean_diagonal = np.einsum("kjkj->j", H) / C
+    # Where probabilities are nearly 0 or 1, rounding may leave the difference negative. The same
+    # amount for all outputs keeps what is said on shifts below true.
+    np.einsum("kjkj->kj", H)[...] += ROUNDING / C * squares
     # Moving all outputs alike changes no probability. No gradient points there either, so any
     # curvature put in those directions makes H invertible and alters no other.
-    np.einsum("kjlj->klj", H)[...] += np.einsum("kjkj->j", H) / C
-    H = H.transpose(1, 0, 3, 2).reshape(C * d, C * d)
-    return ridge_inverse(H, objective)
+    np.einsum("kjlj->klj", H)[...] += mean_diagonal
+    return ridge_inverse(H.transpose(1, 0, 3, 2).reshape(C * d, C * d), objective)
 
 
 def shared_gram(point: Point) -> Inverse:
@@ -194,12 +194,11 @@ def ridge_inverse(A: Array, objective: Any) -> Inverse:
     A relative jitter far below any effect keeps a rank-deficient matrix invertible.
     """
     n_weights = len(A) * objective.X.shape[1] // (objective.X.shape[1] + objective.fit_intercept)
-    i = np.arange(len(A))
-    A[i[:n_weights], i[:n_weights]] += 2 * objective.alpha
-    scale = A[i, i]
-    scale = 1 / np.sqrt(np.where(scale > 0, scale, 1))
+    diagonal = np.einsum("ii->i", A)
+    diagonal[:n_weights] += 2 * objective.alpha
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
     A *= scale[:, None] * scale
-    A[i, i] = 1 + 1e-12
+    diagonal[...] = 1 + 1e-12
     # NumPy's inverse shares its thread pool with the matrix products around it. SciPy's Cholesky
     # factor does not where both ship a BLAS of their own, and the two pools then fight over cores.
     inverse = np.linalg.inv(A)

@@ -42,7 +42,8 @@ def lbfgs(
         Where to start.
     tol : float
         Stop once the last ten steps together have gained less than ``tol * |value|``, and the last
-        one had promised no more: :math:`\tfrac12 g^T B g`.
+        one had promised no more: :math:`\tfrac12 g^T B g`. A thousandth of that from one step is
+        the end at once.
     max_iter : int
         Largest number of steps.
     preconditioner : callable, default=identity
@@ -75,6 +76,10 @@ def lbfgs(
         trial = None
         if slope < 0:
             trial, _ = line_search(point, direction, point.image(direction), slope)
+        if trial is None and steps:
+            # What is remembered misleads: forget it, and go down the slope.
+            steps.clear()
+            continue
         if trial is None:
             minimum.converged = -slope <= ROUNDING * abs(point.value)
             break
@@ -82,8 +87,10 @@ def lbfgs(
         minimum.point = trial
         remember(steps, trial.theta - point.theta, trial.gradient - point.gradient)
         values.append(trial.value)
-        left = max(values[0] - values[-1], -slope / 2)
-        minimum.converged = len(values) > WINDOW and left <= tol * abs(trial.value)
+        goal = tol * abs(trial.value)
+        gain = max(point.value - trial.value, -slope / 2)
+        left = max(values[0] - trial.value, -slope / 2)
+        minimum.converged = gain <= 1e-3 * goal or (len(values) > WINDOW and left <= goal)
         if on_step(trial):
             break
     return minimum

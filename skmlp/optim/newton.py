@@ -48,8 +48,8 @@ class Minimum(Generic[P]):
     n_iter : int
         Steps taken.
     converged : bool
-        Whether at most ``tol * value`` was predicted to be left, or no step could lower the value
-        any more in the arithmetic at hand.
+        Whether at most ``tol * value`` is left: by the bound on it if there is one and rounding
+        errors let it become that small, else as predicted.
     bound : float or None
         What `gap` said last, if it was asked.
     image : object or None
@@ -134,24 +134,14 @@ def newton(
         minimum.converged = solution.solved and solution.decrement <= 2 * goal
         if not solution.decrement > 0:
             break
-        direction, slope = solution.direction, -solution.decrement
-        image = point.image(direction)
-        trial, step = line_search(point, direction, image, slope)
+        trial, image = take_step(point, solution)
         if trial is None:
-            minimum.converged = solution.solved and -slope <= ROUNDING * abs(point.value)
-            if minimum.converged:
-                break
-            # The curvature seen here is rounding error: go down the slope for once.
-            direction = -point.gradient
-            image = None
-            trial, step = line_search(
-                point, direction, point.image(direction), -float(direction @ direction)
-            )
-            if trial is None:
-                break
+            rounding = ROUNDING * abs(point.value)
+            minimum.converged = solution.solved and solution.decrement <= max(rounding, 2 * goal)
+            break
         minimum.n_iter += 1
         minimum.previous, minimum.point, minimum.bound = point, trial, None
-        minimum.image = image if step == 1 else None
+        minimum.image = image
         if minimum.converged and gap is not None:
             minimum.bound = gap(minimum)
             n_extra += 1
@@ -159,6 +149,24 @@ def newton(
         if on_step(trial):
             break
     return minimum
+
+
+def take_step(point: C, solution: "Solution") -> tuple[C | None, Any]:
+    """Return the point that a line search finds, and the image of the step if it was a full one.
+
+    Where it finds none although much was promised, the curvature is rounding error: the search
+    then goes down the slope for once.
+    """
+    direction = solution.direction
+    image = point.image(direction)
+    trial, step = line_search(point, direction, image, -solution.decrement)
+    if trial is not None:
+        return trial, image if step == 1 else None
+    if not solution.solved or solution.decrement > ROUNDING * abs(point.value):
+        direction = -point.gradient
+        slope = -float(direction @ direction)
+        trial, _ = line_search(point, direction, point.image(direction), slope)
+    return trial, None
 
 
 @dataclass

@@ -46,6 +46,18 @@ class Training:
         """Return a training that has not made a step; `penalized` marks weights among theta."""
         return cls(theta, optimizer, optimizer.init(theta, penalized), rng)
 
+    def widen(self, dtype: np.dtype[Any]) -> None:
+        """Go on in a wider dtype, the optimizer's memory included."""
+
+        def wider(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: wider(part) for key, part in value.items()}
+            is_real = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+            return value.astype(dtype) if is_real else value
+
+        self.theta = self.theta.astype(dtype)
+        self.state = wider(self.state)
+
 
 Listener = Callable[[Training, float], bool]
 

@@ -163,7 +163,7 @@ class ClassWeightsDisplay:
         self.colorbar_ = None
         if colorbar:
             self.colorbar_ = self.figure_.colorbar(
-                self.images_[0], ax=list(axes), label="weight", pad=0.02
+                self.images_[0], ax=list(axes), label="weight (red: for the class)", pad=0.02
             )
         return self
 

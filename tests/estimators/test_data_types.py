@@ -100,9 +100,8 @@ def test_float32_stays_float32(data, model, container, request):
         (np.ascontiguousarray, lambda X: [X]),
         (np.asfortranarray, lambda X: [X]),
         (sp.csr_array, lambda X: [X.data, X.indices, X.indptr]),
-        (sp.csc_array, lambda X: [X.data, X.indices, X.indptr]),
     ],
-    ids=["C order", "Fortran order", "CSR", "CSC"],
+    ids=["C order", "Fortran order", "CSR"],
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_are_not_copied(clouds, model, container, parts, dtype, monkeypatch):

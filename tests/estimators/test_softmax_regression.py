@@ -55,8 +55,26 @@ def test_the_default_fit_is_certified_on_raw_data(load):
     assert model.suboptimality_bound_ < 1e-4 * model.loss_
 
 
-def test_the_certificate_promises_nothing_without_a_penalty(clouds):
-    assert SoftmaxRegression(alpha=0).fit(*clouds).suboptimality_bound_ == np.inf
+def test_without_a_penalty_the_certificate_is_the_loss(clouds):
+    model = SoftmaxRegression(alpha=0).fit(*clouds)
+    assert model.suboptimality_bound_ == model.loss_
+
+
+@pytest.mark.parametrize("empty", [0, 1, 2])
+def test_a_class_of_weight_zero_may_be_any(iris, empty):
+    X, y = iris
+    model = SoftmaxRegression(alpha=1e-2).fit(X, y, sample_weight=1.0 * (y != empty))
+    others = SoftmaxRegression(alpha=1e-2, classes=[0, 1, 2]).fit(X[y != empty], y[y != empty])
+    assert_allclose(model.predict_proba(X), others.predict_proba(X), atol=1e-9)
+    assert not model.predict_proba(X)[:, empty].any()
+
+
+def test_a_fit_that_rounding_has_stopped_says_so():
+    X, y = load_wine(return_X_y=True)
+    model = SoftmaxRegression(solver="newton", tol=1e-9, max_iter=10_000)
+    with pytest.warns(ConvergenceWarning, match="rounding errors hide the way down.*float64"):
+        model.fit((X + 1e4).astype(np.float32), y)
+    assert not model.converged_
 
 
 # What a fit tells of itself

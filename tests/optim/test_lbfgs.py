@@ -247,9 +247,20 @@ def test_a_smaller_tolerance_comes_closer():
 
 
 def test_the_gain_of_ten_steps_is_judged():
-    end = lbfgs(start(make_objective()), tol=1e3, max_iter=500)
+    objective = make_objective()
+    values = []
+    end = lbfgs(
+        start(objective), tol=0.01, max_iter=500, on_step=lambda point: values.append(point.value)
+    )
     assert end.converged
-    assert end.n_iter == 10
+    assert values[-11] - values[-1] <= 0.01 * values[-1]
+    assert values[-12] - values[-2] > 0.01 * values[-2]
+
+
+def test_a_thousandth_of_the_tolerance_is_the_end_at_once():
+    end = lbfgs(start(make_objective()), tol=1e6, max_iter=500)
+    assert end.converged
+    assert end.n_iter == 1
 
 
 def test_steps_that_gain_more_than_they_promise_go_on():

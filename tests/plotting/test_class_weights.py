@@ -89,7 +89,7 @@ def test_one_axes_is_enough_for_two_classes():
     _, ax = plt.subplots()
     display = ClassWeightsDisplay.from_estimator(fitted(n_classes=2), axes=ax)
     assert display.axes_[0] is ax
-    assert display.colorbar_.ax.get_ylabel() == "weight"
+    assert display.colorbar_.ax.get_ylabel() == "weight (red: for the class)"
 
 
 def test_a_new_figure_has_no_empty_axes():
