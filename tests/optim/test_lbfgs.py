@@ -247,14 +247,15 @@ def test_a_smaller_tolerance_comes_closer():
 
 
 def test_the_gain_of_ten_steps_is_judged():
-    objective = make_objective()
+    # Badly scaled and not preconditioned: the gain of a single step is often small by chance.
+    objective = make_objective(scale=np.logspace(-1.5, 1.5, 6))
     values = []
     end = lbfgs(
-        start(objective), tol=0.01, max_iter=500, on_step=lambda point: values.append(point.value)
+        start(objective), tol=0.05, max_iter=500, on_step=lambda point: values.append(point.value)
     )
     assert end.converged
-    assert values[-11] - values[-1] <= 0.01 * values[-1]
-    assert values[-12] - values[-2] > 0.01 * values[-2]
+    assert values[-11] - values[-1] <= 0.05 * values[-1]
+    assert values[-12] - values[-2] > 0.05 * values[-2]
 
 
 def test_a_thousandth_of_the_tolerance_is_the_end_at_once():
