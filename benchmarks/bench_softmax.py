@@ -177,7 +177,7 @@ def bench_text(name, args):
     y, y_test = data.y[data.train], data.y[data.test]
     strength = 10.0
     models = {
-        "SoftmaxRegression": SoftmaxRegression(1 / (2 * len(y) * strength), tol=3e-2),
+        "SoftmaxRegression": SoftmaxRegression(1 / (2 * len(y) * strength), tol=0.1),
         "SGDClassifier": SGDClassifier(loss="log_loss", alpha=1e-6, random_state=0),
         "LinearSVC": LinearSVC(),
         "LogisticRegression lbfgs": LogisticRegression(C=strength),
