@@ -14,9 +14,9 @@ from sklearn.preprocessing import scale
 
 from skmlp import SoftmaxRegression, softmax
 
-wine = load_wine(as_frame=True)
-X = scale(wine.data[["flavanoids", "color_intensity"]])
-y = wine.target.to_numpy()
+wine = load_wine()
+columns = [wine.feature_names.index(name) for name in ("flavanoids", "color_intensity")]
+X, y = scale(wine.data[:, columns]), wine.target
 model = SoftmaxRegression(alpha=1e-2).fit(X, y)
 
 # %%
