@@ -69,6 +69,8 @@ class Minimum(Generic[P]):
 # A step that promises less than this share of the value may fail to lower it by rounding alone.
 ROUNDING = 1e-7
 TINY = np.finfo(float).tiny
+# Share of the value to gain below which a bound on the rest may be tight.
+SOON = 5e-4
 Listener = Callable[[Any], bool]
 Inverse = Callable[[Array], Array]
 
@@ -126,18 +128,20 @@ def newton(
     while minimum.n_iter < max_iter and not minimum.converged:
         point = minimum.point
         goal = tol * max(abs(point.value), np.finfo(float).tiny)
+        # Before the last step or two no bound is tight: it is not worth asking for.
+        near = goal if gap is None else min(goal, SOON * abs(point.value))
         solution = conjugate_gradients(
-            point, inverse.at(point), goal, first, residual_target(point), max_cg
+            point, inverse.at(point), near, first, residual_target(point), max_cg
         )
         inverse.n_products = solution.n_products if solution.solved else np.inf
         first = first or solution.size
-        minimum.converged = solution.solved and solution.decrement <= 2 * goal
+        minimum.converged = solution.solved and solution.decrement <= 2 * near
         if not solution.decrement > 0:
             break
         trial, image = take_step(point, solution)
         if trial is None:
             rounding = ROUNDING * abs(point.value)
-            minimum.converged = solution.solved and solution.decrement <= max(rounding, 2 * goal)
+            minimum.converged = solution.solved and solution.decrement <= max(rounding, 2 * near)
             break
         minimum.n_iter += 1
         minimum.previous, minimum.point, minimum.bound = point, trial, None

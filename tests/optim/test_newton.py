@@ -292,18 +292,31 @@ def test_max_iter_is_the_largest_number_of_steps(max_iter):
 
 def test_a_gap_that_is_proved_ends_the_search():
     objective, _ = problem("several classes")
-    plain = newton(start(objective), tol=1e-2, max_iter=60)
+    plain = newton(start(objective), tol=1e-4, max_iter=60)
     asked = []
 
     def no_gap(minimum):
         asked.append(minimum.point)
         return 0.0
 
-    end = newton(start(objective), tol=1e-2, max_iter=60, gap=no_gap)
+    end = newton(start(objective), tol=1e-4, max_iter=60, gap=no_gap)
     assert asked == [end.point]
     assert end.n_iter == plain.n_iter
     assert end.bound == 0.0
     assert plain.bound is None
+
+
+def test_a_gap_is_not_asked_for_far_from_the_minimum():
+    objective, best = problem("several classes")
+    values = []
+    newton(
+        start(objective),
+        tol=10.0,
+        max_iter=60,
+        gap=lambda minimum: values.append(minimum.previous.value) or 0.0,
+    )
+    assert len(values) == 1
+    assert values[0] < best * (1 + 1e-3)
 
 
 def test_a_gap_that_is_not_proved_costs_three_more_steps():
