@@ -62,10 +62,9 @@ def suboptimality_bound(
         return point.value
     bound = np.inf
     if previous is not None and image is not None:
-        D, _ = previous.curvature
-        V = D * image
-        if point.objective.loss.coupled:
-            V -= D * V.sum(axis=1, keepdims=True)
+        V = image.copy()
+        previous.center(V)
+        V *= previous.curvature[0]
         V += previous.probabilities
         bound = duality_gap(point, V)
     if not np.isfinite(bound):
@@ -87,12 +86,12 @@ def duality_gap(point: LinearPoint, R: Array) -> float:
         R = with_true_shares(R, Y, objective.weight)
     dF = (R - Y)[:, -objective.n_outputs :] * point.row_weight
     grad = objective.pull_back(dF)
-    k = objective.n_weights
-    grad[:k] += 2 * objective.alpha * point.theta[:k]
+    objective.add_penalty(grad, point.theta)
+    dW = grad[: objective.n_weights]
     divergence = max(
         float(objective.weight @ kl_rows(R, by_class(point.probabilities), point.F)), 0.0
     )
-    return divergence + float(grad[:k] @ grad[:k]) / (4 * objective.alpha)
+    return divergence + float(dW @ dW) / (4 * objective.alpha)
 
 
 def by_class(P: Array) -> Array:

@@ -95,6 +95,10 @@ class LinearObjective:
             b[...] = self.ones @ dF
         return grad
 
+    def add_penalty(self, grad: Array, theta: Array) -> None:
+        """Add the derivative of the penalty, 2 alpha W, to a derivative in theta."""
+        grad[: self.n_weights] += 2 * self.alpha * theta[: self.n_weights]
+
     def at(self, theta: Array) -> "LinearPoint":
         """Return the objective at theta."""
         return LinearPoint(self, theta, self.scores(theta))
@@ -182,12 +186,8 @@ class LinearPoint:
         """Derivative of J, shape (n_params,)."""
         if self._gradient is None:
             self._gradient = self.objective.pull_back(self.residual * self.row_weight)
-            self._add_penalty(self._gradient, self.theta)
+            self.objective.add_penalty(self._gradient, self.theta)
         return self._gradient
-
-    def _add_penalty(self, grad: Array, theta: Array) -> None:
-        k = self.objective.n_weights
-        grad[:k] += 2 * self.objective.alpha * theta[:k]
 
     @property
     def probabilities(self) -> Array:
@@ -214,13 +214,19 @@ class LinearPoint:
         if objective.scratch is None:
             objective.scratch = np.empty_like(self.F)
         U = objective.scores(v, out=objective.scratch)
-        D, wD = self.curvature
-        if objective.loss.coupled:
-            U -= np.einsum("ij,ij->i", D, U)[:, None]
-        U *= wD
+        self.center(U)
+        U *= self.curvature[1]
         Hv = objective.pull_back(U)
-        self._add_penalty(Hv, v)
+        objective.add_penalty(Hv, v)
         return Hv
+
+    def center(self, U: Array) -> None:
+        r"""Subtract from each row its mean under D if the loss is coupled, in place.
+
+        The second derivative of the losses along U is then :math:`D \circ U`.
+        """
+        if self.objective.loss.coupled:
+            U -= np.einsum("ij,ij->i", self.curvature[0], U)[:, None]
 
     @property
     def preconditioners(self) -> tuple[Preconditioner, ...]:

@@ -127,7 +127,7 @@ def newton(
     first, n_extra = 0.0, 0
     while minimum.n_iter < max_iter and not minimum.converged:
         point = minimum.point
-        goal = tol * max(abs(point.value), np.finfo(float).tiny)
+        goal = tol * max(abs(point.value), TINY)
         # Before the last step or two no bound is tight: it is not worth asking for.
         near = goal if gap is None else min(goal, SOON * abs(point.value))
         solution = conjugate_gradients(
