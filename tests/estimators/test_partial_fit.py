@@ -152,3 +152,36 @@ def test_after_divergence_it_goes_on_from_what_was_good(clouds):
     before = cross_entropy(model.decision_function(X), y)
     model.set_params(learning_rate=0.01).partial_fit(X, y)
     assert cross_entropy(model.decision_function(X), y) < before
+
+
+def test_wider_rows_widen_the_arithmetic_and_keep_the_memory(clouds):
+    X, y = clouds
+    model = SoftmaxRegression(random_state=0).partial_fit(X.astype(np.float32), y, classes=CLASSES)
+    model.partial_fit(X, y)
+    assert model.coef_.dtype == np.float64
+    assert (model.coef_ != model.coef_.astype(np.float32)).any()
+    assert model.n_iter_ == len(model.loss_curve_) == 2
+
+
+def test_after_fit_its_history_is_its_own(clouds):
+    X, y = clouds
+    model = SoftmaxRegression(random_state=0).fit(X, y, X_val=X, y_val=y)
+    model.partial_fit(X, y)
+    assert model.n_iter_ == len(model.loss_curve_) == 1
+    assert not hasattr(model, "validation_loss_curve_")
+
+
+def test_a_first_call_that_failed_fixes_no_classes(clouds):
+    X, y = clouds
+    model = SoftmaxRegression(optimizer="sgd", random_state=0)
+    with pytest.raises(ValueError, match="diverged"):
+        model.partial_fit(1e300 * X, y, classes=CLASSES)
+    model.partial_fit(X, y, classes=[*CLASSES, 7])
+    assert_array_equal(model.classes_, [*CLASSES, 7])
+
+
+def test_later_classes_are_checked_too(clouds):
+    X, y = clouds
+    model = SoftmaxRegression().partial_fit(X, y, classes=CLASSES)
+    with pytest.raises(ValueError, match=r"^classes must be None or a list .*, got 'abc'\.$"):
+        model.partial_fit(X, y, classes="abc")

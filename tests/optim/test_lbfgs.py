@@ -57,6 +57,24 @@ class Waves(SmoothPoint):
         return self.theta / 25 + 2 * np.sin(2 * self.theta)
 
 
+class NarrowBowl(SmoothPoint):
+    """A bowl that seems to rise in every direction but straight down its slope."""
+
+    @property
+    def value(self):
+        x, y = self.theta
+        return 1 + x**2 + 4 * y**2
+
+    @property
+    def gradient(self):
+        return np.array([2.0, 8.0]) * self.theta
+
+    def moved(self, direction, image, step):
+        if np.allclose(direction, -self.gradient):
+            return super().moved(direction, image, step)
+        return type(self)([100.0, 100.0])
+
+
 class Ramp(SmoothPoint):
     """A straight way down: 10 - x."""
 
@@ -244,6 +262,12 @@ def test_a_smaller_tolerance_comes_closer():
         n_steps.append(end.n_iter)
     assert n_steps == sorted(n_steps)
     assert n_steps[0] < n_steps[-1]
+
+
+def test_a_memory_that_misleads_is_forgotten():
+    end = lbfgs(NarrowBowl([3.0, 1.0]), tol=1e-12, max_iter=200)
+    assert end.converged
+    assert_allclose(end.point.theta, 0, atol=1e-4)
 
 
 def test_the_gain_of_ten_steps_is_judged():
