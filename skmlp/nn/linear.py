@@ -137,7 +137,9 @@ class LinearObjective:
             db[...] = dF.sum(axis=0)
         return value + self.alpha * float(np.vdot(W, W)), grad
 
-    def __call__(self, theta: Array, rows: Array | slice) -> tuple[float, Array]:
+    def __call__(
+        self, theta: Array, rows: Array | slice, rng: np.random.Generator | None = None
+    ) -> tuple[float, Array]:
         return self.value_and_gradient(theta, rows)
 
 

@@ -9,7 +9,8 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.nn.linear import LinearObjective
-from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy, SquaredLoss
+from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy
+from skmlp.nn.regression_losses import SquaredLoss
 
 SOFTMAX, LOGISTIC, SQUARED = SoftmaxCrossEntropy(), LogisticCrossEntropy(), SquaredLoss()
 N_SAMPLES, N_FEATURES = 9, 4

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.nn import preconditioners
 from skmlp.nn.linear import LinearObjective
-from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy, SquaredLoss
+from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy
 from skmlp.nn.preconditioners import (
     FULL_SAMPLE,
     GRAM_SAMPLE,
@@ -20,6 +20,7 @@ from skmlp.nn.preconditioners import (
     sampled_blocks,
     shared_gram,
 )
+from skmlp.nn.regression_losses import SquaredLoss
 
 SOFTMAX, LOGISTIC, SQUARED = SoftmaxCrossEntropy(), LogisticCrossEntropy(), SquaredLoss()
 

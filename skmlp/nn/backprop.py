@@ -1,0 +1,150 @@
+"""Backpropagation: the objective of a network on data, and its gradient.
+
+Forward, the layers compute scores and the loss its value. Back, the derivative in the scores
+passes through the layers from the last to the first, each of which leaves the derivative in its own
+parameters on the way. The gradient is complete before any parameter moves.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from skmlp.nn.layers import Rng
+from skmlp.nn.losses import Loss
+from skmlp.nn.network import Network
+from skmlp.nn.parameters import Array
+
+Augment = Callable[[Any, Array, Rng], tuple[Any, Array]]
+
+
+class NetworkObjective:
+    r"""Objective of a network on fixed data.
+
+    .. math::
+        J(\theta) = \sum_i w_i \, \ell(F(x_i; \theta), y_i) + \alpha \sum_l \lVert W_l \rVert^2,
+        \qquad \sum_i w_i = 1
+
+    The weights are normalized to sum to one, so alpha means the same for any number of rows and
+    any batch size. Biases and the parameters of batch norm are not penalized.
+
+    Parameters
+    ----------
+    network : Network
+        The function F.
+    loss : Loss
+        A function of the scores of one row.
+    X : ndarray or CSR array of shape (n_samples, n_features)
+        The rows; float32 or float64, never copied.
+    y : ndarray
+        Targets as `loss` wants them.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows, positive.
+    alpha : float
+        Strength of the L2 penalty.
+    augment : callable, default=None
+        ``(X, y, rng) -> (X, y)``, applied to the rows of a batch in training.
+
+    Attributes
+    ----------
+    unit : float
+        What the objective is divided by, see `Rescale`.
+
+    Notes
+    -----
+    Value and gradient of a batch cost O(n_rows n_weights).
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        X: Any,
+        y: Array,
+        weight: Array,
+        *,
+        alpha: float,
+        augment: Augment | None = None,
+    ) -> None:
+        self.network = network
+        self.loss = loss
+        self.X = X
+        self.y = y
+        self.unit = 1.0 if network.output is None else network.output.unit
+        self.weight = weight / weight.sum(dtype=np.float64) / self.unit
+        self.decay = 2 * alpha / self.unit * network.penalty_factor.astype(X.dtype)
+        self.augment = augment
+
+    def value_and_gradient(
+        self,
+        theta: Array,
+        rows: Array | slice = slice(None),
+        rng: Rng = None,
+    ) -> tuple[float, Array]:
+        """Return an unbiased estimate of J / unit and its gradient, from a batch in training.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_params,)
+            Where, in the dtype of X. Batch norm updates its statistics there.
+        rows : ndarray of int or slice, default=all
+            The batch, drawn uniformly.
+        rng : numpy.random.Generator, default=None
+            Source of the randomness of dropout and augmentation.
+
+        Returns
+        -------
+        value : float
+            Estimate of J / unit; exact for all rows.
+        gradient : ndarray of shape (n_params,)
+            Derivative of that value, in the dtype of theta.
+        """
+        X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
+        weight = weight * (len(self.weight) / len(weight))
+        if self.augment is not None:
+            X, y = self.augment(X, y, rng)
+        F, backward = self.network.forward(theta, X, train=True, rng=rng)
+        value, dF = self.loss.value_and_gradient(F, y, weight)
+        gradient = backward(dF)
+        W = theta[: self.network.layout.n_weights]
+        dW = self.decay * W
+        gradient[: len(dW)] += dW
+        return value + 0.5 * float(dW @ W), gradient
+
+    def __call__(self, theta: Array, rows: Array | slice, rng: Rng) -> tuple[float, Array]:
+        return self.value_and_gradient(theta, rows, rng)
+
+
+class NetworkPoint:
+    """The objective of a network at one theta, for methods that take all rows at once.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_params,)
+        Where, in double precision; the network computes in the dtype of its rows.
+    value : float
+        J(theta) / unit.
+    gradient : ndarray of shape (n_params,)
+        Its derivative.
+    """
+
+    def __init__(self, objective: NetworkObjective, theta: Array) -> None:
+        self.objective = objective
+        narrow = theta.astype(objective.X.dtype)
+        self.value, gradient = objective.value_and_gradient(narrow)
+        self.gradient = gradient.astype(theta.dtype)
+        # The statistics of batch norm are those of these rows.
+        n_learned = objective.network.layout.n_learned
+        self.theta = theta.copy()
+        self.theta[n_learned:] = narrow[n_learned:]
+
+    def image(self, direction: Array) -> None:
+        """Return nothing: a network's scores are not linear in theta."""
+
+    def slope(self, direction: Array, image: None) -> float:
+        """Return the derivative of J along a direction."""
+        return float(self.gradient @ direction)
+
+    def moved(self, direction: Array, image: None, step: float) -> "NetworkPoint":
+        """Return the point a step further along a direction."""
+        return NetworkPoint(self.objective, self.theta + step * direction)

@@ -1,0 +1,186 @@
+"""A feed-forward network: layers in a row."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from skmlp.nn.activations import Activation
+from skmlp.nn.batch_norm import BatchNorm
+from skmlp.nn.dense import Activate, Dense, Rescale
+from skmlp.nn.dropout import Dropout
+from skmlp.nn.initializers import Initializer, get_initializer
+from skmlp.nn.layers import Layer, Rng
+from skmlp.nn.parameters import Array, Layout
+
+# Rows that pass through the network at once in prediction: their activations stay in the cache.
+BLOCK = 1024
+
+
+class Network:
+    r"""A composition of layers, and its derivative by the chain rule from the last to the first.
+
+    .. math:: F = (\ell_L \circ \dots \circ \ell_1)(X)
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From the input to the raw scores.
+    hidden : sequence of int
+        For each hidden layer of units, how many of `layers` it takes to compute its activations.
+    output : Rescale, default=None
+        Units of the output, a last layer of its own.
+
+    Attributes
+    ----------
+    layout : Layout
+        Where each layer's arrays are in theta.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], hidden: Sequence[int] = (), output: Rescale | None = None
+    ) -> None:
+        self.layers = [*layers, *([] if output is None else [output])]
+        self.hidden = list(hidden)
+        self.output = output
+        self.layout = Layout([layer.slots for layer in self.layers])
+        self.first = next(i for i, layer in enumerate(self.layers) if layer.slots)
+
+    def start(self, rng: np.random.Generator, dtype: Any = np.float64) -> Array:
+        """Return theta before training, shape (n_params,)."""
+        theta = np.zeros(self.layout.n_params, dtype)
+        for layer, params in zip(self.layers, self.layout.views(theta), strict=True):
+            layer.start(params, rng)
+        return theta
+
+    def forward(
+        self, theta: Array, X: Any, *, train: bool = False, rng: Rng = None
+    ) -> tuple[Array, Callable[[Array], Array]]:
+        """Return the raw scores and the way back from their derivative to the gradient.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_params,)
+            Parameters, in the dtype of X. Batch norm updates its statistics there in training.
+        X : ndarray or CSR array of shape (n_samples, n_features)
+            Rows.
+        train : bool, default=False
+            Whether dropout and batch norm are at work.
+        rng : numpy.random.Generator, default=None
+            Source of the randomness in training.
+
+        Returns
+        -------
+        F : ndarray of shape (n_samples, n_outputs)
+            Raw scores.
+        backward : callable
+            Given dF, of the shape of F and then overwritten, returns the derivative in theta.
+        """
+        ways_back = []
+        for layer, params in zip(self.layers, self.layout.views(theta), strict=True):
+            X, way_back = layer.forward(params, X, train=train, rng=rng)
+            ways_back.append(way_back)
+
+        def backward(dF: Array) -> Array:
+            gradient = np.empty_like(theta)
+            gradient[self.layout.n_learned :] = 0
+            grads = self.layout.views(gradient)
+            dY: Array | None = dF
+            for i in range(len(self.layers) - 1, self.first - 1, -1):
+                assert dY is not None
+                dY = ways_back[i](dY, grads[i], i > self.first)
+            return gradient
+
+        return X, backward
+
+    def coefficients(self, theta: Array) -> tuple[list[Array], list[Array]]:
+        """Return the weights and the biases of every layer of units, in the units of the output.
+
+        With batch norm, the bias of a hidden layer is its shift beta.
+        """
+        views = self.layout.views(theta)
+        weights = [params["W"] for params in views if "W" in params]
+        biases = [params[name] for params in views for name in ("b", "beta") if name in params]
+        if self.output is not None:
+            weights[-1] = weights[-1] * self.output.scale
+            biases[-1] = biases[-1] * self.output.scale + self.output.shift
+        return weights, biases
+
+    @property
+    def penalty_factor(self) -> Array:
+        """Square of the unit of each weight, shape (n_weights,), or () if all are 1.
+
+        The L2 penalty is on the weights in the units of the output.
+        """
+        if self.output is None:
+            return np.ones(())
+        factor = np.ones(self.layout.n_params)
+        last = [params["W"] for params in self.layout.views(factor) if "W" in params][-1]
+        last *= self.output.scale**2
+        return factor[: self.layout.n_weights]
+
+    def scores(self, theta: Array, X: Any) -> Array:
+        """Return the raw scores of a prediction, shape (n_samples, n_outputs)."""
+        return self.activations(theta, X, len(self.layers))
+
+    def activations(self, theta: Array, X: Any, n_layers: int) -> Array:
+        """Return what comes out of the first layers in a prediction, block by block of rows."""
+        stack = list(zip(self.layers, self.layout.views(theta), strict=True))[:n_layers]
+        blocks = []
+        for begin in range(0, X.shape[0], BLOCK):
+            Y = X[begin : begin + BLOCK]
+            for layer, params in stack:
+                Y, _ = layer.forward(params, Y, train=False, rng=None)
+            blocks.append(Y)
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def mlp(
+    sizes: Sequence[int],
+    activations: Sequence[Activation],
+    *,
+    initializer: Initializer | None = None,
+    batch_norm: float | None = None,
+    dropout: Sequence[float] = (),
+    input_dropout: float = 0.0,
+    output: Rescale | None = None,
+) -> Network:
+    """Return the multilayer perceptron: dense, batch norm, activation, dropout, for each layer.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of inputs, of units in each hidden layer, and of outputs.
+    activations : sequence of Activation
+        One for each hidden layer.
+    initializer : Initializer, default=None
+        Draws the weights of the hidden layers; None takes what fits the activation. The output
+        layer has no activation and takes Glorot's.
+    batch_norm : float, default=None
+        Share of a new batch in the running statistics; None means no batch norm.
+    dropout : sequence of float, default=()
+        Rate after each hidden layer; empty means none.
+    input_dropout : float, default=0.0
+        Rate on the input.
+    output : Rescale, default=None
+        Units of the output.
+
+    Returns
+    -------
+    network : Network
+        The network.
+    """
+    layers: list[Layer] = [Dropout(input_dropout)] if input_dropout else []
+    hidden = []
+    for i, (fan_in, fan_out) in enumerate(pairwise(sizes[:-1])):
+        fitting = initializer or get_initializer(activations[i].initializer)
+        layers.append(Dense(fan_in, fan_out, fitting, bias=batch_norm is None))
+        if batch_norm is not None:
+            layers.append(BatchNorm(fan_out, batch_norm))
+        layers.append(Activate(activations[i]))
+        hidden.append(len(layers))
+        if dropout and dropout[i]:
+            layers.append(Dropout(dropout[i]))
+    layers.append(Dense(sizes[-2], sizes[-1], get_initializer("glorot")))
+    return Network(layers, hidden, output)
