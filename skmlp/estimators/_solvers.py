@@ -107,9 +107,16 @@ def train_epochs(estimator, objective, theta, recorder, n_epochs):
         training = Training.start(theta, deepcopy(optimizer), rng, penalized)
         estimator._training = training
     elif training.theta.dtype < theta.dtype:
-        training.widen(theta.dtype)
+        training.convert(theta.dtype)
     patience = np.inf if recorder.stop_early else estimator.n_iter_no_change
     plateau = EarlyStopping(lambda theta: recorder.losses[-1], patience, estimator.tol)
+
+    def take_note(training, epoch):
+        stop = recorder(training.theta.copy(), epoch.loss)
+        watched = recorder.stopping.losses if recorder.stopping else recorder.losses
+        training.react(watched[-1])
+        return plateau(training.theta) or stop
+
     rows = np.flatnonzero(objective.weight)
     run_epochs(
         training,
@@ -119,9 +126,6 @@ def train_epochs(estimator, objective, theta, recorder, n_epochs):
         ),
         partial(epoch_batches, rows, estimator.batch_size, estimator.shuffle),
         n_epochs,
-        [
-            lambda training, loss: recorder(training.theta.copy(), loss),
-            lambda training, loss: plateau(training.theta),
-        ],
+        [take_note],
     )
     return plateau.stopped

@@ -15,10 +15,13 @@ class EarlyStopping:
     ----------
     loss : callable
         Given the parameters theta, returns the monitored loss; smaller is better.
-    patience : int
+    patience : int or inf
         Iterations in a row that may pass without improvement.
-    tol : float
+    tol : float, default=0.0
         Share of the best loss by which a new one must be lower to count as an improvement.
+    unit : float, default=None
+        What `tol` is a share of instead. Of a loss that falls to zero, each share of the best is
+        reached sooner or later.
 
     Attributes
     ----------
@@ -34,10 +37,17 @@ class EarlyStopping:
         Whether the last call asked to stop.
     """
 
-    def __init__(self, loss: Callable[[Array], float], patience: int, tol: float = 0.0) -> None:
+    def __init__(
+        self,
+        loss: Callable[[Array], float],
+        patience: float,
+        tol: float = 0.0,
+        unit: float | None = None,
+    ) -> None:
         self.loss = loss
         self.patience = patience
         self.tol = tol
+        self.unit = unit
         self.losses: list[float] = []
         self.best_loss = np.inf
         self.best_theta: Array | None = None
@@ -50,7 +60,8 @@ class EarlyStopping:
         loss = self.loss(theta)
         self.losses.append(loss)
         n_iter = len(self.losses)
-        if n_iter == 1 or loss < self.best_loss - self.tol * abs(self.best_loss):
+        unit = abs(self.best_loss) if self.unit is None else self.unit
+        if n_iter == 1 or loss < self.best_loss - self.tol * unit:
             self._last_improvement = n_iter
         if loss < self.best_loss:
             self.best_loss, self.best_iter, self.best_theta = loss, n_iter, theta.copy()

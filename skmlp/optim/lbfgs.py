@@ -31,6 +31,7 @@ def lbfgs(
     tol: float,
     max_iter: int,
     preconditioner: Callable[[P], Inverse] = lambda point: np.copy,
+    unit: float | None = None,
     memory: int = 10,
     on_step: Listener = lambda point: False,
 ) -> Minimum[P]:
@@ -41,7 +42,7 @@ def lbfgs(
     point : Point
         Where to start.
     tol : float
-        Stop once the last ten steps together have gained less than ``tol * |value|``, and the last
+        Stop once the last ten steps together have gained less than ``tol * unit``, and the last
         one had promised no more: :math:`\tfrac12 g^T B g`. A thousandth of that from one step is
         the end at once.
     max_iter : int
@@ -49,6 +50,8 @@ def lbfgs(
     preconditioner : callable, default=identity
         Given a point, returns an approximate inverse of the Hessian there as a function of a
         vector. Built anew before the steps 0, 1, 2, 4, 8 and so on.
+    unit : float, default=None
+        What `tol` is a share of; None means the size of the objective.
     memory : int, default=10
         Number of steps remembered.
     on_step : callable, default=never stop
@@ -87,7 +90,7 @@ def lbfgs(
         minimum.point = trial
         remember(steps, trial.theta - point.theta, trial.gradient - point.gradient)
         values.append(trial.value)
-        goal = tol * abs(trial.value)
+        goal = tol * (abs(trial.value) if unit is None else unit)
         gain = max(point.value - trial.value, -slope / 2)
         left = max(values[0] - trial.value, -slope / 2)
         minimum.converged = gain <= 1e-3 * goal or (len(values) > WINDOW and left <= goal)

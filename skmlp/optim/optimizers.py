@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,14 @@ class Optimizer(Spec):
 
     A subclass overrides `direction`, and `init` if it remembers anything between steps.
     Time and memory of every optimizer here are O(n_params) per step.
+
+    Attributes
+    ----------
+    customary_rate : float
+        A learning rate to begin with, when a network with features of about unit scale is trained.
     """
+
+    customary_rate: ClassVar[float] = 0.1
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
         """Return the state before the first step.
@@ -134,6 +141,8 @@ class Momentum(Optimizer):
     array([ 1.5, -3. ])
     """
 
+    customary_rate: ClassVar[float] = 0.02
+
     momentum: float = 0.9
     nesterov: bool = False
 
@@ -196,6 +205,8 @@ class Adagrad(Optimizer):
     array([ 0.707107, -0.707107])
     """
 
+    customary_rate: ClassVar[float] = 0.02
+
     eps: float = 1e-10
     initial_accumulator: float = 0.0
 
@@ -243,6 +254,8 @@ class RMSProp(Optimizer):
     >>> rmsprop.direction(g, theta, rmsprop.init(theta)).round(6)
     array([ 2., -2.])
     """
+
+    customary_rate: ClassVar[float] = 0.001
 
     decay: float = 0.9
     eps: float = 1e-8
@@ -304,6 +317,8 @@ class Adam(Optimizer):
     >>> adam.direction(g, theta, adam.init(theta)).round(6)
     array([ 1., -1.])
     """
+
+    customary_rate: ClassVar[float] = 0.002
 
     beta1: float = 0.9
     beta2: float = 0.999
@@ -393,6 +408,11 @@ class _Clipped(Optimizer):
     """
 
     then: Optimizer | str
+
+    @property
+    def customary_rate(self) -> float:  # type: ignore[override]
+        """That of `then`."""
+        return get_optimizer(self.then, name="then").customary_rate
 
     def validate(self) -> None:
         """Check the parameters."""

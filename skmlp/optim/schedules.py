@@ -14,9 +14,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
-from skmlp._spec import Spec, check_real
+from skmlp._spec import Spec, check_integer, check_real
 
 
 @dataclass
@@ -62,6 +62,25 @@ class Schedule(Spec):
             If a duration is None and no time is left for it.
         """
         return replace(self)
+
+    def react(self, loss: float, memory: dict[str, Any]) -> float:
+        """Return what to multiply the rate by from now on, in view of what an epoch has brought.
+
+        Only a schedule that waits for a plateau has anything to say here.
+
+        Parameters
+        ----------
+        loss : float
+            The monitored loss after the epoch; smaller is better.
+        memory : dict
+            What the schedule wants to remember until the next epoch; changed in place.
+
+        Returns
+        -------
+        factor : float
+            In (0, 1].
+        """
+        return 1.0
 
 
 @dataclass
@@ -446,6 +465,68 @@ class OneCycle(_Timed):
 
 
 @dataclass
+class ReduceOnPlateau(Schedule):
+    """Multiply the rate by a factor whenever the loss has stopped falling.
+
+    A large rate brings the loss down quickly, until the steps jump around a valley's floor; smaller
+    steps then get lower. Instead of guessing when that happens, this schedule waits for it. The
+    loss is that on validation rows if there are any, else the training objective.
+
+    Parameters
+    ----------
+    rate : float
+        The learning rate at the start, positive.
+    factor : float, default=0.3
+        What the rate is multiplied by at a plateau, in (0, 1).
+    patience : int, default=5
+        The epochs in a row without a new lowest loss that make a plateau.
+    tol : float, default=1e-4
+        The share of the lowest loss by which a new one must be lower, not negative.
+    min_factor : float, default=1e-3
+        The product of all factors is not allowed below this, in (0, 1].
+
+    Examples
+    --------
+    >>> from skmlp.optim.schedules import ReduceOnPlateau
+    >>> plateau, memory = ReduceOnPlateau(0.1, factor=0.5, patience=2), {}
+    >>> [plateau.react(loss, memory) for loss in [1.0, 0.9, 0.95, 0.9, 0.8, 0.8]]
+    [1.0, 1.0, 1.0, 0.5, 0.5, 0.5]
+    """
+
+    rate: float
+    factor: float = 0.3
+    patience: int = 5
+    tol: float = 1e-4
+    min_factor: float = 1e-3
+
+    def validate(self) -> None:
+        """Check the parameters."""
+        check_real("rate", self.rate, "(0, inf)")
+        check_real("factor", self.factor, "(0, 1)")
+        check_integer("patience", self.patience, 1)
+        check_real("tol", self.tol, "[0, inf)")
+        check_real("min_factor", self.min_factor, "(0, 1]")
+
+    def __call__(self, t: float) -> float:
+        """Return ``rate``."""
+        return float(self.rate)
+
+    def react(self, loss: float, memory: dict[str, Any]) -> float:
+        """Return ``factor`` to the power of the number of plateaus so far, or `min_factor`."""
+        best = memory.get("best", math.inf)
+        margin = float(self.tol) * abs(best) if math.isfinite(best) else 0.0
+        if "best" not in memory or loss < best - margin:
+            memory["best"], memory["waited"] = loss, 0
+        else:
+            memory["waited"] += 1
+        if memory["waited"] == self.patience:
+            memory["waited"] = 0
+            lower = memory.get("factor", 1.0) * float(self.factor)
+            memory["factor"] = max(lower, float(self.min_factor))
+        return float(memory.get("factor", 1.0))
+
+
+@dataclass
 class Warmup(Schedule):
     """Rise along a line to where another schedule begins, then follow that one.
 
@@ -502,6 +583,10 @@ class Warmup(Schedule):
         if t < self.duration:
             return _between(self.start_factor * then(0.0), then(0.0), t / self.duration)
         return then(t - self.duration)
+
+    def react(self, loss: float, memory: dict[str, Any]) -> float:
+        """Return what `then` returns."""
+        return get_schedule(self.then, name="then").react(loss, memory)
 
 
 def get_schedule(value: Schedule | float, name: str = "learning_rate") -> Schedule:

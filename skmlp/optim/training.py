@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from skmlp.optim.optimizers import Optimizer, State
 from skmlp.optim.schedules import Schedule
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Objective = Callable[[Array, Array], tuple[float, Array]]
+Objective = Callable[[Array, Array, np.random.Generator], tuple[float, Array]]
 
 
 @dataclass
@@ -28,9 +29,15 @@ class Training:
     state : dict
         The optimizer's memory.
     rng : numpy.random.Generator
-        The source of the order of rows.
+        The source of all randomness: the order of rows, and what the objective draws.
     epoch : int
         Epochs done.
+    schedule : Schedule or None
+        The schedule of the last epochs.
+    rate_factor : float
+        What its rate is multiplied by, see `Schedule.react`.
+    memory : dict
+        What it remembers between epochs.
     """
 
     theta: Array
@@ -38,6 +45,9 @@ class Training:
     state: State
     rng: np.random.Generator
     epoch: int = 0
+    schedule: Schedule | None = None
+    rate_factor: float = 1.0
+    memory: State = field(default_factory=dict)
 
     @classmethod
     def start(
@@ -46,20 +56,52 @@ class Training:
         """Return a training that has not made a step; `penalized` marks weights among theta."""
         return cls(theta, optimizer, optimizer.init(theta, penalized), rng)
 
-    def widen(self, dtype: np.dtype[Any]) -> None:
-        """Go on in a wider dtype, the optimizer's memory included."""
+    def follow(self, schedule: Schedule) -> None:
+        """Take up a schedule; a new one starts with a free mind."""
+        if schedule != self.schedule:
+            self.schedule, self.rate_factor, self.memory = schedule, 1.0, {}
 
-        def wider(value: Any) -> Any:
+    def react(self, loss: float) -> None:
+        """Let the schedule react to the monitored loss of an epoch."""
+        assert self.schedule is not None
+        self.rate_factor = self.schedule.react(loss, self.memory)
+
+    def convert(self, dtype: np.dtype[Any]) -> None:
+        """Go on in another dtype, the optimizer's memory included."""
+
+        def converted(value: Any) -> Any:
             if isinstance(value, dict):
-                return {key: wider(part) for key, part in value.items()}
+                return {key: converted(part) for key, part in value.items()}
             is_real = isinstance(value, np.ndarray) and value.dtype.kind == "f"
             return value.astype(dtype) if is_real else value
 
         self.theta = self.theta.astype(dtype)
-        self.state = wider(self.state)
+        self.state = converted(self.state)
 
 
-Listener = Callable[[Training, float], bool]
+@dataclass
+class Epoch:
+    """What an epoch was like.
+
+    Attributes
+    ----------
+    loss : float
+        Mean value of the objective over its rows, as each batch found it.
+    rate : float
+        Learning rate of its last step.
+    gradient_norm : float
+        Root mean square of the Euclidean norms of its batches' gradients.
+    seconds : float
+        How long it took.
+    """
+
+    loss: float
+    rate: float
+    gradient_norm: float
+    seconds: float
+
+
+Listener = Callable[[Training, Epoch], bool]
 
 
 def run_epochs(
@@ -80,7 +122,8 @@ def run_epochs(
     training : Training
         What has been trained so far; changed in place.
     objective : callable
-        Given theta and the rows of a batch, returns value and gradient.
+        Given theta, the rows of a batch and the random generator, returns value and gradient; the
+        gradient is a new array.
     schedule : Schedule
         Learning rate as a function of the time in epochs.
     batches : callable
@@ -88,8 +131,8 @@ def run_epochs(
     n_epochs : int
         Largest number of epochs to add.
     listeners : iterable of callable, default=()
-        Each is called at the end of an epoch with the training and the mean value of the
-        objective over its batches, and returns whether to stop. All are called every time.
+        Each is called at the end of an epoch with the training and the `Epoch`, and returns
+        whether to stop. All are called every time.
 
     Returns
     -------
@@ -105,12 +148,13 @@ def run_epochs(
     -----
     An epoch that is not finished, because of an error or an interrupt, leaves no trace.
     """
+    training.follow(schedule)
     listeners = list(listeners)
     for _ in range(n_epochs):
         with all_or_nothing(training):
-            mean = run_epoch(training, objective, schedule, list(batches(training.rng)))
+            epoch = run_epoch(training, objective, schedule, list(batches(training.rng)))
         training.epoch += 1
-        answers = [listener(training, mean) for listener in listeners]
+        answers = [listener(training, epoch) for listener in listeners]
         if any(answers):
             return True
     return False
@@ -118,21 +162,25 @@ def run_epochs(
 
 def run_epoch(
     training: Training, objective: Objective, schedule: Schedule, batches: list[Array]
-) -> float:
-    """Make one step for every batch; return the mean value of the objective over the rows."""
+) -> Epoch:
+    """Make one step for every batch."""
+    began = perf_counter()
     theta = training.theta
-    total, n_rows = 0.0, 0
+    total, n_rows, squares, rate = 0.0, 0, 0.0, 0.0
     for i, rows in enumerate(batches):
         with np.errstate(over="ignore", invalid="ignore"):
-            value, grad = objective(theta, rows)
-            direction = training.optimizer.direction(grad, theta, training.state)
-            theta -= theta.dtype.type(schedule(training.epoch + i / len(batches))) * direction
+            value, gradient = objective(theta, rows, training.rng)
+            squares += float(gradient @ gradient)
+            direction = training.optimizer.direction(gradient, theta, training.state)
+            rate = training.rate_factor * schedule(training.epoch + i / len(batches))
+            theta -= np.multiply(direction, rate, out=gradient)
         total += value * len(rows)
         n_rows += len(rows)
     mean = total / n_rows
     if not (np.isfinite(mean) and np.isfinite(theta).all()):
         raise diverged(training.epoch + 1, mean)
-    return mean
+    norm = (squares / len(batches)) ** 0.5
+    return Epoch(mean, rate, norm, perf_counter() - began)
 
 
 def diverged(epoch: int, value: float) -> ValueError:

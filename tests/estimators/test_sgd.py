@@ -126,9 +126,9 @@ def visited(monkeypatch):
     batches = []
     ask = LinearObjective.__call__
 
-    def spy(objective, theta, rows):
+    def spy(objective, theta, rows, rng):
         batches.append(np.array(rows))
-        return ask(objective, theta, rows)
+        return ask(objective, theta, rows, rng)
 
     monkeypatch.setattr(LinearObjective, "__call__", spy)
     return batches

@@ -12,8 +12,9 @@ from sklearn.linear_model import LogisticRegression
 
 from skmlp.nn.duality import suboptimality_bound
 from skmlp.nn.linear import LinearObjective, LinearPoint
-from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy, SquaredLoss, softmax
+from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy, softmax
 from skmlp.nn.preconditioners import Preconditioner, diagonal, full_hessian, shared_gram
+from skmlp.nn.regression_losses import SquaredLoss
 from skmlp.optim.newton import LazyInverse, conjugate_gradients, newton
 
 N_SAMPLES = 100

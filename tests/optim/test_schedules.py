@@ -1,6 +1,7 @@
 """Schedules: their values, joins, ends and bounds, and the durations that are filled in."""
 
 import math
+import pickle
 import re
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from skmlp.optim.schedules import (
     OneCycle,
     PiecewiseConstant,
     Polynomial,
+    ReduceOnPlateau,
     Schedule,
     StepDecay,
     Warmup,
@@ -34,6 +36,7 @@ ALL = [
     Polynomial(0.3, end=0.01, power=2.0, duration=8),
     Cosine(0.3, end=0.01, duration=8),
     OneCycle(0.3, duration=8),
+    ReduceOnPlateau(0.3),
     Warmup(0.3, duration=2.5),
     Warmup(Cosine(0.3, duration=5.5), duration=2.5, start_factor=0.1),
 ]
@@ -68,6 +71,7 @@ CONTINUOUS = [s for s in ALL if not isinstance(s, PiecewiseConstant | StepDecay)
             OneCycle(1.0, 0.25, start_factor=0.2, end_factor=0.01, duration=12),
             {0: 0.2, 1: 0.4, 1.5: 0.6, 3: 1.0, 6: 0.7525, 7.5: 0.505, 12: 0.01, 99: 0.01},
         ),
+        (ReduceOnPlateau(0.3), {0: 0.3, 0.5: 0.3, 1e6: 0.3}),
         (Warmup(0.4, duration=2), {0: 0.0, 0.5: 0.1, 1: 0.2, 2: 0.4, 9: 0.4}),
         (Warmup(0.4, 2, start_factor=0.5), {0: 0.2, 1: 0.3, 2: 0.4}),
         (Warmup(StepDecay(0.4, 0.5, every=3), 2), {1: 0.2, 2: 0.4, 4.9: 0.4, 5: 0.2}),
@@ -151,6 +155,7 @@ plain_schedules = st.one_of(
     st.builds(StepDecay, positive, inner_share, positive),
     st.builds(Exponential, positive, inner_share),
     st.builds(InverseScaling, positive, positive),
+    st.builds(ReduceOnPlateau, positive),
     timed_schedules,
 )
 schedules = st.one_of(plain_schedules, st.builds(Warmup, plain_schedules, positive, share))
@@ -208,6 +213,114 @@ def test_a_call_without_a_duration_says_what_to_do(schedule, warm):
     message = rf"^duration of {kind} must be set, by the parameter or by over\(n_epochs\), before"
     with pytest.raises(ValueError, match=message):
         (Warmup(schedule) if warm else schedule)(0.5)
+
+
+# Reactions.
+
+
+def factors(schedule, losses):
+    """What the rate is multiplied by after each of some losses."""
+    memory = {}
+    return [schedule.react(loss, memory) for loss in losses]
+
+
+def slow_factors(plateau, losses):
+    """The same, each from all losses so far: how many times was patience at an end?"""
+    return [slow_factor(plateau, losses[: i + 1]) for i in range(len(losses))]
+
+
+def slow_factor(plateau, losses):
+    best, *others = losses
+    waits = [0]
+    for loss in others:
+        if best - loss > plateau.tol * abs(best):
+            best = loss
+            waits.append(0)
+        else:
+            waits[-1] += 1
+    n_plateaus = sum(wait // plateau.patience for wait in waits)
+    return max(plateau.factor**n_plateaus, plateau.min_factor)
+
+
+# Multiples of small powers of two: the reference and the schedule round nothing.
+plateaus = st.builds(
+    ReduceOnPlateau,
+    st.just(0.3),
+    factor=st.sampled_from([0.5, 0.25]),
+    patience=st.integers(1, 4),
+    tol=st.sampled_from([0, 2**-6, 0.25]),
+    min_factor=st.sampled_from([2**-20, 0.125, 0.375, 1]),
+)
+loss_curves = st.lists(st.integers(-80, 80).map(lambda k: k / 16), min_size=1, max_size=40)
+
+
+@given(plateaus, loss_curves)
+def test_a_plateau_reduces_the_rate(plateau, losses):
+    assert factors(plateau, losses) == slow_factors(plateau, losses)
+
+
+@given(plateaus, loss_curves, st.data())
+def test_reactions_go_on_from_a_pickled_memory(plateau, losses, data):
+    i = data.draw(st.integers(0, len(losses)))
+    memory = {}
+    first = [plateau.react(loss, memory) for loss in losses[:i]]
+    memory = pickle.loads(pickle.dumps(memory))
+    then = [plateau.react(loss, memory) for loss in losses[i:]]
+    assert first + then == factors(plateau, losses)
+
+
+def test_a_plateau_lasts_and_is_followed_by_the_next():
+    plateau = ReduceOnPlateau(0.1, factor=0.5, patience=2, min_factor=0.2)
+    # The lowest rate is not a power of the factor; it is reached, not skipped.
+    expected = [1, 1, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2, 0.2]
+    assert factors(plateau, [1.0] * 9) == expected
+
+
+@pytest.mark.parametrize(
+    ("best", "loss", "is_lower"),
+    [
+        (1.0, 0.875, False),
+        (1.0, 0.85, True),
+        (-1.0, -1.125, False),
+        (-1.0, -1.15, True),
+        (-1.0, -0.9, False),
+        (0.0, 0.0, False),
+        (0.0, -1e-12, True),
+        (math.inf, 1e300, True),
+    ],
+)
+def test_a_lower_loss_is_lower_by_a_share_of_the_lowest(best, loss, is_lower):
+    plateau = ReduceOnPlateau(0.1, factor=0.5, patience=1, tol=0.125)
+    assert factors(plateau, [best, loss]) == [1.0, 1.0 if is_lower else 0.5]
+
+
+def test_small_gains_add_up():
+    plateau = ReduceOnPlateau(0.1, factor=0.5, patience=3, tol=0.25)
+    # No loss is lower than the last by a quarter, but every other one is than the lowest.
+    assert factors(plateau, 0.85 ** np.arange(20)) == [1.0] * 20
+
+
+def test_what_a_plateau_remembers_is_in_its_memory_alone():
+    plateau = ReduceOnPlateau(0.1, factor=0.5, patience=1)
+    assert factors(plateau, [1.0, 1.0, 1.0]) == factors(plateau, [1.0, 1.0, 1.0]) == [1, 0.5, 0.25]
+    assert plateau == ReduceOnPlateau(0.1, factor=0.5, patience=1)
+
+
+@pytest.mark.parametrize(
+    "schedule", [s for s in ALL if not isinstance(s, ReduceOnPlateau)], ids=repr
+)
+def test_other_schedules_do_not_react(schedule):
+    memory = {}
+    assert [schedule.react(loss, memory) for loss in [1.0] * 20] == [1.0] * 20
+    assert memory == {}
+
+
+@given(plateaus, loss_curves)
+def test_warmup_hands_reactions_on(plateau, losses):
+    expected = factors(plateau, losses)
+    warm = Warmup(plateau, duration=2)
+    assert factors(warm, losses) == expected
+    assert factors(Warmup(warm).over(9), losses) == expected
 
 
 # Parameters and errors.
@@ -268,6 +381,7 @@ GOOD = {
     Polynomial: {"rate": 0.3},
     Cosine: {"rate": 0.3},
     OneCycle: {"rate": 0.3},
+    ReduceOnPlateau: {"rate": 0.3},
     Warmup: {"then": 0.3},
 }
 BAD_NUMBERS = [
@@ -293,6 +407,12 @@ BAD_NUMBERS = [
     (OneCycle, "end_factor", "[0, 1]", 1.1),
     (OneCycle, "end_factor", "[0, 1]", -0.1),
     (OneCycle, "duration", "(0, inf) or None", math.inf),
+    (ReduceOnPlateau, "factor", "(0, 1)", 0.0),
+    (ReduceOnPlateau, "factor", "(0, 1)", 1.0),
+    (ReduceOnPlateau, "tol", "[0, inf)", -1e-4),
+    (ReduceOnPlateau, "tol", "[0, inf)", math.nan),
+    (ReduceOnPlateau, "min_factor", "(0, 1]", 0.0),
+    (ReduceOnPlateau, "min_factor", "(0, 1]", 1.1),
     (Warmup, "duration", "(0, inf)", 0),
     (Warmup, "start_factor", "[0, 1]", 1.1),
     (Warmup, "start_factor", "[0, 1]", -0.1),
@@ -308,7 +428,20 @@ def test_bad_numbers_are_refused_at_once_and_again_on_use(kind, name, interval, 
         get_schedule(kind(**GOOD[kind]).set_params(**{name: value}))
 
 
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(0, ValueError), (-1, ValueError), (2.5, TypeError), (True, TypeError), ("5", TypeError)],
+)
+def test_patience_is_a_number_of_epochs(value, error):
+    message = rf"^patience must be an integer of at least 1, got {value!r}\.$"
+    with pytest.raises(error, match=message):
+        ReduceOnPlateau(0.3, patience=value)
+    with pytest.raises(error, match=message):
+        get_schedule(Warmup(ReduceOnPlateau(0.3)).set_params(then__patience=value))
+
+
 def test_the_ends_of_the_intervals_that_are_allowed():
+    assert factors(ReduceOnPlateau(0.3, patience=1, tol=0, min_factor=1), [1.0] * 3) == [1.0] * 3
     assert StepDecay(0.3, factor=1, every=2)(5) == 0.3
     assert Exponential(0.3, factor=1)(5) == 0.3
     assert Cosine(0.3, end=0.3, duration=1)(0.25) == pytest.approx(0.3, rel=1e-15)

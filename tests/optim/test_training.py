@@ -1,13 +1,15 @@
 """The training loop on objectives whose path is known in closed form."""
 
 import pickle
+from copy import deepcopy
+from time import perf_counter, sleep
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmlp.optim.optimizers import SGD, Adam, AdamW, Momentum
-from skmlp.optim.schedules import Constant, Polynomial, Schedule
+from skmlp.optim.optimizers import SGD, Adam, AdamW, ClipNorm, Momentum
+from skmlp.optim.schedules import Constant, Polynomial, ReduceOnPlateau, Schedule
 from skmlp.optim.training import Training, run_epochs
 
 THETA = np.array([1.0, -2.0, 4.0])
@@ -20,15 +22,21 @@ def start(optimizer=None, dtype=np.float64, penalized=EVERYTHING):
     )
 
 
-def bowl(theta, rows):
+def bowl(theta, rows, rng):
     """Half the squared norm, whatever the rows."""
     return 0.5 * float(theta @ theta), theta.copy()
 
 
-def pull(theta, rows):
+def pull(theta, rows, rng):
     """Half the mean squared distance to the numbers of the rows."""
     distance = theta - np.mean(rows)
     return 0.5 * float(distance @ distance), distance
+
+
+def shake(theta, rows, rng):
+    """A pull towards the numbers of the rows and a push at random."""
+    value, gradient = pull(theta, rows, rng)
+    return value, gradient + rng.standard_normal(len(theta))
 
 
 def in_twos(rng):
@@ -51,9 +59,9 @@ def test_gradient_descent_on_a_bowl():
 def test_batches_come_from_the_generator_of_the_training():
     training, seen = start(), []
 
-    def spy(theta, rows):
+    def spy(theta, rows, rng):
         seen.append(rows)
-        return bowl(theta, rows)
+        return bowl(theta, rows, rng)
 
     run_epochs(training, spy, Constant(0.1), at_random, 2)
     rng = np.random.default_rng(0)
@@ -74,7 +82,7 @@ def test_the_optimizer_turns_gradients_into_directions():
 def test_the_optimizer_knows_what_is_penalized():
     penalized = np.array([True, False, True])
     training = start(AdamW(weight_decay=0.5), penalized=penalized)
-    flat = run_epochs(training, lambda t, rows: (0.0, 0 * t), Constant(0.1), in_twos, 1)
+    flat = run_epochs(training, lambda t, rows, rng: (0.0, 0 * t), Constant(0.1), in_twos, 1)
     assert not flat
     assert_allclose(training.theta, np.where(penalized, 0.95**3, 1) * THETA, rtol=1e-13)
 
@@ -96,15 +104,15 @@ def test_the_schedule_is_asked_for_the_time_in_epochs():
 def test_listeners_hear_the_mean_over_the_rows():
     heard = []
 
-    def listener(training, loss):
-        heard.append((training.epoch, training.theta.copy(), loss))
+    def listener(training, epoch):
+        heard.append((training.epoch, training.theta.copy(), epoch.loss))
         return False
 
     training = start()
     run_epochs(training, pull, Constant(0.5), in_twos, 1, [listener])
     theta, total = THETA, 0
     for rows in in_twos(None):
-        value, gradient = pull(theta, rows)
+        value, gradient = pull(theta, rows, None)
         total += value * len(rows)
         theta = theta - 0.5 * gradient
     ((epoch, seen, loss),) = heard
@@ -113,12 +121,109 @@ def test_listeners_hear_the_mean_over_the_rows():
     assert loss == pytest.approx(total / 5, rel=1e-13)
 
 
+@pytest.mark.parametrize("optimizer", [SGD(), Momentum(0.5), ClipNorm(0.1)])
+def test_listeners_hear_the_norm_of_the_gradients_not_of_the_steps(optimizer):
+    squares, heard = [], []
+
+    def spy(theta, rows, rng):
+        value, gradient = pull(theta, rows, rng)
+        squares.append((gradient**2).sum())
+        return value, gradient
+
+    def listener(training, epoch):
+        heard.append(epoch.gradient_norm)
+        return False
+
+    run_epochs(start(optimizer), spy, Constant(0.3), in_twos, 2, [listener])
+    # Every batch counts once, also the last one, which is smaller.
+    assert_allclose(heard, [np.sqrt(np.mean(squares[:3])), np.sqrt(np.mean(squares[3:]))])
+
+
+def test_listeners_hear_the_rate_of_the_last_step():
+    schedule, heard = Polynomial(0.1, duration=4), []
+    training = start()
+
+    def listener(training, epoch):
+        heard.append(epoch.rate)
+        training.rate_factor /= 2
+        return False
+
+    run_epochs(training, bowl, schedule, in_twos, 3, [listener])
+    expected = [schedule(2 / 3), schedule(5 / 3) / 2, schedule(8 / 3) / 4]
+    assert_allclose(heard, expected, rtol=1e-13)
+
+
+def test_listeners_hear_how_long_it_took():
+    heard = []
+
+    def doze(theta, rows, rng):
+        sleep(0.004)
+        return bowl(theta, rows, rng)
+
+    def listener(training, epoch):
+        heard.append(epoch.seconds)
+        return False
+
+    began = perf_counter()
+    run_epochs(start(), doze, Constant(0.1), in_twos, 2, [listener])
+    elapsed = perf_counter() - began
+    assert min(heard) > 2 * 0.004
+    assert sum(heard) <= elapsed
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Momentum(0.5), Adam()])
+def test_the_rate_factor_multiplies_the_rate(optimizer):
+    halved, slow = start(optimizer), start(optimizer)
+    halved.follow(Polynomial(0.2, duration=5))
+    halved.rate_factor = 0.5
+    run_epochs(halved, pull, Polynomial(0.2, duration=5), in_twos, 3)
+    run_epochs(slow, pull, Polynomial(0.1, duration=5), in_twos, 3)
+    assert_array_equal(halved.theta, slow.theta)
+    assert halved.rate_factor == 0.5
+
+
+def test_another_schedule_starts_with_a_free_mind():
+    training = start(SGD())
+    first, second = ReduceOnPlateau(0.1, patience=1), ReduceOnPlateau(0.2, patience=1)
+    for schedule, factor in ((first, 1.0), (first, 0.3), (second, 1.0)):
+        training.follow(schedule)
+        training.react(1.0)
+        assert training.rate_factor == factor
+
+
+def test_a_listener_changes_the_rate_from_the_next_epoch_on():
+    training = start()
+
+    def listener(training, epoch):
+        training.rate_factor = 0.5
+        return False
+
+    run_epochs(training, bowl, Constant(0.2), in_twos, 2, [listener])
+    assert_allclose(training.theta, 0.8**3 * 0.9**3 * THETA, rtol=1e-13)
+
+
+def test_the_objective_draws_from_the_generator_of_the_training():
+    training, drawn = start(), []
+
+    def draw(theta, rows, rng):
+        assert rng is training.rng
+        drawn.append(rng.random())
+        return bowl(theta, rows, rng)
+
+    run_epochs(training, draw, Constant(0.1), at_random, 2)
+    rng, expected = np.random.default_rng(0), []
+    for _ in range(2):
+        at_random(rng)
+        expected.extend(rng.random(3))
+    assert_array_equal(drawn, expected)
+
+
 @pytest.mark.parametrize("position", [0, 1])
 def test_any_listener_stops_and_all_are_told(position):
     calls = [0, 0]
 
     def listener(i):
-        def listen(training, loss):
+        def listen(training, epoch):
             calls[i] += 1
             return i == position and training.epoch == 3
 
@@ -143,6 +248,85 @@ def test_training_goes_on_where_it_stopped(optimizer):
     assert resumed.rng.random() == at_once.rng.random()
 
 
+def slow_down(schedule):
+    """A listener that lets the schedule react to the loss."""
+
+    def listener(training, epoch):
+        training.react(epoch.loss)
+        return False
+
+    return listener
+
+
+@pytest.mark.parametrize("n_first", [1, 4, 5, 6, 9])
+def test_a_plateau_is_remembered_where_training_stopped(n_first):
+    schedule = ReduceOnPlateau(0.5, factor=0.5, patience=3)
+
+    def train(training, n_epochs):
+        run_epochs(training, shake, schedule, at_random, n_epochs, [slow_down(schedule)])
+        return training
+
+    at_once = train(start(), 12)
+    assert at_once.rate_factor < 0.5
+    resumed = train(pickle.loads(pickle.dumps(train(start(), n_first))), 12 - n_first)
+    assert_array_equal(resumed.theta, at_once.theta)
+    assert resumed.rate_factor == at_once.rate_factor
+    assert resumed.memory == at_once.memory
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("optimizer", [SGD(), Momentum(0.9), Adam()])
+def test_an_epoch_that_fails_leaves_no_trace(optimizer, error):
+    schedule = ReduceOnPlateau(0.5, factor=0.5, patience=1)
+    calls = []
+
+    def fail_at_last(theta, rows, rng):
+        result = shake(theta, rows, rng)
+        calls.append(rows)
+        if len(calls) == 3:
+            raise error("enough")
+        return result
+
+    def train(training, n_epochs, objective=shake):
+        run_epochs(training, objective, schedule, at_random, n_epochs, [slow_down(schedule)])
+
+    training = start(optimizer)
+    train(training, 4)
+    before = deepcopy(training)
+    with pytest.raises(error, match="enough"):
+        train(training, 1, fail_at_last)
+    assert len(calls) == 3
+    assert_array_equal(training.theta, before.theta)
+    assert (training.epoch, training.rate_factor) == (4, before.rate_factor)
+    assert training.memory == before.memory
+    train(training, 2)
+    undisturbed = start(optimizer)
+    train(undisturbed, 6)
+    assert_array_equal(training.theta, undisturbed.theta)
+    assert training.rng.random() == undisturbed.rng.random()
+
+
+@pytest.mark.parametrize(("dtype", "other"), [(np.float32, np.float64), (np.float64, np.float32)])
+def test_to_convert_changes_nothing_but_the_dtype(dtype, other):
+    training = start(AdamW(), dtype)
+    schedule = ReduceOnPlateau(0.5, patience=1)
+    run_epochs(training, shake, schedule, at_random, 5, [slow_down(schedule)])
+    before = deepcopy(training)
+    training.convert(np.dtype(other))
+    assert training.theta.dtype == other
+    assert_array_equal(training.theta, before.theta.astype(other))
+    assert training.state.keys() == before.state.keys()
+    for name, value in before.state.items():
+        if name == "t":
+            assert training.state[name] == value
+        else:
+            assert training.state[name].dtype == other
+            assert_array_equal(training.state[name], value.astype(other))
+    assert (training.epoch, training.rate_factor) == (5, before.rate_factor)
+    assert training.memory == before.memory
+    assert training.rng.random() == before.rng.random()
+
+
 @pytest.mark.parametrize("optimizer", [SGD(), Adam()])
 def test_float32_stays_float32(optimizer):
     training = start(optimizer, np.float32)
@@ -159,15 +343,15 @@ def test_no_epochs_change_nothing():
     assert_array_equal(training.theta, THETA)
 
 
-def overflow(theta, rows):
+def overflow(theta, rows, rng):
     return 0.0, theta * 1e200
 
 
-def not_a_number(theta, rows):
+def not_a_number(theta, rows, rng):
     return (np.nan if rows[0] == 4 else 1.0), 0 * theta
 
 
-def infinite(theta, rows):
+def infinite(theta, rows, rng):
     return np.inf, 0 * theta
 
 
