@@ -1,12 +1,16 @@
 """Multiclass classification and feed-forward networks for scikit-learn users."""
 
 from skmlp._versions import show_versions
+from skmlp.estimators.mlp_net import MLPNet
+from skmlp.estimators.mlp_net_regressor import MLPNetRegressor
 from skmlp.estimators.softmax_regression import SoftmaxRegression
 from skmlp.nn.losses import cross_entropy, log_softmax, softmax
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "MLPNet",
+    "MLPNetRegressor",
     "SoftmaxRegression",
     "__version__",
     "cross_entropy",

@@ -33,12 +33,17 @@ class TunableObjects:
         self : estimator
             The estimator itself.
         """
-        for name, as_object in self._objects.items():
+        for name in self._objects:
             nested = any(key.startswith(f"{name}__") for key in params)
             value = params.get(name, getattr(self, name))
             if nested and not hasattr(value, "get_params"):
-                params = {name: as_object(value), **{k: v for k, v in params.items() if k != name}}
+                others = {key: other for key, other in params.items() if key != name}
+                params = {name: self._as_object(name, value), **others}
         return super().set_params(**params)
+
+    def _as_object(self, name, value):
+        """Return the object that the value of a parameter stands for."""
+        return self._objects[name](value)
 
 
 def random_generator(random_state):
@@ -71,6 +76,11 @@ class Recorder:
         Whether `stopping` may stop the fit, or only watch.
     verbose : bool, default=False
         Whether to print one line an iteration.
+    report : callable, default=None
+        Called after `stopping`, returns a dict of what else there is to say of an iteration.
+        Otherwise that is the loss that `stopping` has seen, if there is one.
+    unit : str, default="iteration"
+        What an iteration is called.
 
     Attributes
     ----------
@@ -78,12 +88,24 @@ class Recorder:
         The latest parameters, kept for a fit that is interrupted.
     losses : list of float
         The objective after every iteration.
+    history : list of dict
+        All that was said of every iteration.
     asked_to_stop : bool
         Whether the fit ends because of early stopping, a callback or an interrupt.
+    came_to_rest : bool
+        Whether it ends because there is no more to gain; the solver says so.
     """
 
     def __init__(
-        self, callbacks, attributes, theta, stopping=None, stop_early=False, verbose=False
+        self,
+        callbacks,
+        attributes,
+        theta,
+        stopping=None,
+        stop_early=False,
+        verbose=False,
+        report=None,
+        unit="iteration",
     ):
         self.callbacks = callbacks
         self.attributes = attributes
@@ -91,20 +113,27 @@ class Recorder:
         self.stopping = stopping
         self.stop_early = stop_early
         self.verbose = verbose
+        self.report = report or self._watched
+        self.unit = unit
         self.losses = []
+        self.history = []
         self.asked_to_stop = False
+        self.came_to_rest = False
         callbacks.iteration_begins(lambda: attributes(theta))
 
-    def __call__(self, theta, loss):
-        """Take note of an iteration; return whether to stop."""
+    def _watched(self):
+        return {} if self.stopping is None else {"validation_loss": self.stopping.losses[-1]}
+
+    def __call__(self, theta, loss, **details):
+        """Take note of an iteration and details of it; return whether to stop."""
         self.theta = theta
-        line = f"iteration {len(self.losses) + 1}: objective {loss:.6g}"
         if self.stopping is not None:
             self.stopping(theta)
-            line += f", validation loss {self.stopping.losses[-1]:.6g}"
         self.losses.append(loss)
+        self.history.append({"loss": loss, **self.report(), **details})
         if self.verbose:
-            print(line, flush=True)
+            said = (f"{key.replace('_', ' ')} {x:.6g}" for key, x in self.history[-1].items())
+            print(f"{self.unit} {len(self.losses)}: {', '.join(said)}", flush=True)
         asked = self.callbacks.iteration_ended(lambda: self.attributes(theta))
         self.asked_to_stop = self.stopped_early or asked
         return self.asked_to_stop

@@ -1,20 +1,20 @@
 """Softmax regression: the linear multiclass model with the logistic loss."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmlp._sklearn import CallbackSupportMixin, check_same_features, count_rows, with_callbacks
+from skmlp._sklearn import CallbackSupportMixin, with_callbacks
 from skmlp._spec import check_bool, check_integer, check_option, check_real
 from skmlp.estimators._base import Recorder, TunableObjects, random_generator, warn_caller
 from skmlp.estimators._callbacks import IterationCallbacks
+from skmlp.estimators._class_scores import ClassScores
 from skmlp.estimators._columns import ScoreColumns
+from skmlp.estimators._rows import Rows, check_validation_data
 from skmlp.estimators._solvers import SOLVERS, certificate, choose_solver, train_epochs
 from skmlp.estimators._targets import (
     check_class_weight,
@@ -25,7 +25,7 @@ from skmlp.estimators._targets import (
     stratified_split,
 )
 from skmlp.nn.linear import LinearObjective
-from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy, log_softmax, softmax
+from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy
 from skmlp.optim.batches import check_shuffle
 from skmlp.optim.early_stopping import EarlyStopping
 from skmlp.optim.newton import Minimum
@@ -33,20 +33,9 @@ from skmlp.optim.optimizers import get_optimizer
 from skmlp.optim.schedules import get_schedule
 
 
-@dataclass
-class Rows:
-    """Rows to learn from or to validate on, ready for a loss."""
-
-    X: Any
-    codes: np.ndarray
-    weight: np.ndarray
-
-    def take(self, rows):
-        """Return some of the rows."""
-        return Rows(self.X[rows], self.codes[rows], self.weight[rows])
-
-
-class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class SoftmaxRegression(
+    ClassScores, TunableObjects, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
     r"""Multinomial logistic regression that converges, and proves how well.
 
     Every class has a linear score; the softmax of the scores is the model's probability of the
@@ -285,7 +274,7 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         if validation is None and self.early_stopping:
             rng = random_generator(self.random_state)
             some = np.flatnonzero(rows.weight)
-            train, held_out = stratified_split(rows.codes[some], self.validation_fraction, rng)
+            train, held_out = stratified_split(rows.targets[some], self.validation_fraction, rng)
             rows, validation = rows.take(some[train]), rows.take(some[held_out])
         if not self.warm_start:
             self._forget()
@@ -405,35 +394,16 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
 
     def _validation_rows(self, X_val, y_val, sample_weight_val):
         """Check the validation data of `fit`; None if there are none."""
-        if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
-            raise ValueError(
-                "X_val and y_val must be given together, and sample_weight_val only with them, "
-                f"got X_val of type {type(X_val).__name__}, y_val of type {type(y_val).__name__}, "
-                f"sample_weight_val of type {type(sample_weight_val).__name__}."
-            )
-        if X_val is None:
+        data = check_validation_data(
+            self, X_val, y_val, sample_weight_val, dtype=(np.float64, np.float32)
+        )
+        if data is None:
             return None
-        if not count_rows(X_val):
-            raise ValueError("X_val must have at least one row, got none.")
-        try:
-            X = check_array(
-                X_val,
-                accept_sparse="csr",
-                dtype=(np.float64, np.float32),
-                input_name="X_val",
-                estimator=self,
-            )
-            check_same_features(self, X_val)
-        except ValueError as error:
-            raise ValueError(f"X_val must be like X. {error}") from None
-        y = np.asarray(y_val)
-        if y.shape != (X.shape[0],):
-            raise ValueError(
-                f"y_val must have one label for each of the {X.shape[0]} rows of X_val, "
-                f"got shape {y.shape}."
-            )
+        X, y, weight = data
+        if y.ndim != 1:
+            raise ValueError(f"y_val must have one label for each row, got shape {y.shape}.")
         _, codes = encode_labels(y, self.classes_, name="y_val")
-        return Rows(X, codes, check_row_weights(sample_weight_val, len(y), "sample_weight_val"))
+        return Rows(X, codes, weight)
 
     def _forget(self):
         """Drop what a former fit has left, other than what validation has just set."""
@@ -466,7 +436,7 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         """Return which classes get a column of scores: see the parameter `classes`."""
         present = np.arange(len(self.classes_))
         if self.fit_intercept and not all_classes:
-            present = np.unique(rows.codes[rows.weight > 0])
+            present = np.unique(rows.targets[rows.weight > 0])
         return ScoreColumns(
             len(self.classes_), rows.X.shape[1], present, self.fit_intercept, rows.X.dtype
         )
@@ -476,7 +446,7 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         return LinearObjective(
             LogisticCrossEntropy() if columns.n_outputs == 1 else SoftmaxCrossEntropy(),
             rows.X,
-            columns.codes(rows.codes),
+            columns.codes(rows.targets),
             rows.weight,
             n_outputs=columns.n_outputs,
             alpha=self.alpha if alpha is None else alpha,
@@ -487,7 +457,7 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         """Return who takes note of every iteration."""
         stopping = None
         if validation is not None:
-            strange = np.setdiff1d(validation.codes, columns.present)
+            strange = np.setdiff1d(validation.targets, columns.present)
             if strange.size:
                 raise ValueError(
                     "y_val must hold only classes that some training row of positive weight has, "
@@ -563,75 +533,3 @@ class SoftmaxRegression(TunableObjects, CallbackSupportMixin, ClassifierMixin, B
         )
         F = X @ self.coef_.T + self.intercept_
         return F.ravel() if F.shape[1] == 1 else F
-
-    def predict(self, X):
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like or sparse array of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Labels.
-        """
-        F = self.decision_function(X)
-        return self.classes_[(F > 0).astype(int) if F.ndim == 1 else F.argmax(axis=1)]
-
-    def predict_proba(self, X):
-        """Return the probability of every class.
-
-        Parameters
-        ----------
-        X : array-like or sparse array of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        P : ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of ``classes_``; each row sums to one.
-        """
-        F = self.decision_function(X)
-        return np.column_stack([expit(-F), expit(F)]) if F.ndim == 1 else softmax(F)
-
-    def predict_log_proba(self, X):
-        """Return the logarithm of the probabilities, finite where they underflow to 0.
-
-        Parameters
-        ----------
-        X : array-like or sparse array of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_P : ndarray of shape (n_samples, n_classes)
-            Natural logarithms in the order of ``classes_``.
-        """
-        F = self.decision_function(X)
-        return np.column_stack([log_expit(-F), log_expit(F)]) if F.ndim == 1 else log_softmax(F)
-
-    def sample_predict(self, X, random_state=None):
-        """Draw a class for each row with the probabilities of the model.
-
-        This is the randomized prediction. It is wrong more often than `predict`, but over many
-        rows the classes appear as often as they should.
-
-        Parameters
-        ----------
-        X : array-like or sparse array of shape (n_samples, n_features)
-            Rows.
-        random_state : int, RandomState instance or None, default=None
-            Source of the randomness.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Labels.
-        """
-        P = self.predict_proba(X)
-        u = check_random_state(random_state).uniform(size=(len(P), 1))
-        # The first class at which the cumulative probability exceeds u; the last sum is 1 up to
-        # rounding and is left out of the comparison.
-        return self.classes_[(np.cumsum(P, axis=1)[:, :-1] <= u).sum(axis=1)]

@@ -136,7 +136,7 @@ def test_verbose_shows_the_validation_loss(few_rows_many_features, capsys):
     lines = capsys.readouterr().out.splitlines()
     curves = zip(model.loss_curve_, model.validation_loss_curve_, strict=True)
     assert lines == [
-        f"iteration {i}: objective {loss:.6g}, validation loss {validation:.6g}"
+        f"iteration {i}: loss {loss:.6g}, validation loss {validation:.6g}"
         for i, (loss, validation) in enumerate(curves, start=1)
     ]
 

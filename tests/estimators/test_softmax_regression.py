@@ -129,7 +129,7 @@ def test_verbose_prints_one_line_an_iteration(clouds, solver, capsys):
     model = SoftmaxRegression(solver=solver, tol=0.01, random_state=0, verbose=True).fit(*clouds)
     lines = capsys.readouterr().out.splitlines()
     expected = enumerate(model.loss_curve_, start=1)
-    assert lines == [f"iteration {i}: objective {loss:.6g}" for i, loss in expected]
+    assert lines == [f"iteration {i}: loss {loss:.6g}" for i, loss in expected]
     model.set_params(verbose=False).fit(*clouds)
     assert capsys.readouterr().out == ""
 

@@ -1,0 +1,75 @@
+"""What a fit watches on validation rows: the loss, and any scorer of scikit-learn."""
+
+from copy import copy
+
+import numpy as np
+from sklearn.metrics import get_scorer, get_scorer_names
+
+
+def check_monitor(monitor):
+    """Return the scorer that the parameter `monitor` names, None for the loss, or raise."""
+    if isinstance(monitor, str) and monitor == "loss":
+        return None
+    if callable(monitor):
+        return monitor
+    if isinstance(monitor, str) and monitor in get_scorer_names():
+        return get_scorer(monitor)
+    raise ValueError(
+        "monitor must be 'loss', a scorer or the name of one "
+        f"(sklearn.metrics.get_scorer_names() lists them), got {monitor!r}."
+    )
+
+
+class Monitor:
+    """Loss and score of a network on validation rows, at any theta.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose network it is, ready but for ``theta_``.
+    loss : Loss
+        The loss, without the penalty.
+    rows : Rows
+        The validation rows.
+    y : ndarray
+        Their targets as the user gave them, for the scorer.
+    scorer : callable or None
+        ``scorer(estimator, X, y) -> float``, larger is better. None means that the loss is
+        monitored.
+
+    Attributes
+    ----------
+    losses : list of float
+        Mean loss after every iteration.
+    scores : list of float
+        Score after every iteration; without a scorer the negative loss.
+    """
+
+    def __init__(self, estimator, loss, rows, y, scorer):
+        self.estimator = copy(estimator)
+        self.loss = loss
+        self.rows = rows
+        self.y = y
+        self.scorer = scorer
+        self.share = rows.weight / rows.weight.sum()
+        self.weighted = {} if np.ptp(rows.weight) == 0 else {"sample_weight": rows.weight}
+        self.losses = []
+        self.scores = []
+
+    def __call__(self, theta):
+        """Return what is to fall: the loss, or the negative score."""
+        F = self.estimator.network_.scores(theta.astype(self.rows.X.dtype), self.rows.X)
+        losses, _ = self.loss.evaluate(F, self.rows.targets)
+        self.losses.append(float(self.share @ losses.astype(np.float64)))
+        if self.scorer is None:
+            self.scores.append(-self.losses[-1])
+        else:
+            self.estimator.theta_ = theta
+            score = self.scorer(self.estimator, self.rows.X, self.y, **self.weighted)
+            self.scores.append(float(score))
+        return -self.scores[-1]
+
+    def report(self):
+        """Return what there is to say after the last iteration."""
+        last = {"validation_loss": self.losses[-1]}
+        return last if self.scorer is None else last | {"validation_score": self.scores[-1]}

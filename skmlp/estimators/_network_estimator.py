@@ -1,0 +1,418 @@
+"""What the network classifier and the network regressor have in common: all but the targets."""
+
+from copy import deepcopy
+from functools import partial
+from numbers import Integral
+from time import perf_counter
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skmlp._sklearn import CallbackSupportMixin, with_callbacks
+from skmlp.estimators._base import Recorder, TunableObjects, random_generator, warn_caller
+from skmlp.estimators._callbacks import IterationCallbacks
+from skmlp.estimators._monitor import Monitor, check_monitor
+from skmlp.estimators._network_pieces import (
+    build_network,
+    check_network_parameters,
+    checked_augment,
+    network_dtype,
+    network_optimizer,
+    network_schedule,
+    rows_in_batch,
+)
+from skmlp.estimators._rows import Rows, check_validation_data
+from skmlp.nn.backprop import NetworkObjective, NetworkPoint
+from skmlp.optim.batches import epoch_batches
+from skmlp.optim.early_stopping import EarlyStopping
+from skmlp.optim.lbfgs import lbfgs
+from skmlp.optim.optimizers import SGD
+from skmlp.optim.training import Training, diverged, run_epochs
+
+# A loss this many times that of the first epoch, or of the best constant, has exploded.
+EXPLOSION = 100.0
+
+FITTED = (
+    "theta_",
+    "network_",
+    "n_outputs_",
+    "n_layers_",
+    "out_activation_",
+    "history_",
+    "loss_curve_",
+    "loss_",
+    "best_loss_",
+    "n_iter_",
+    "validation_loss_curve_",
+    "validation_scores_",
+    "converged_",
+)
+
+
+def trains_in_batches(estimator):
+    """Return whether a network can be trained batch by batch, or say why not."""
+    if estimator.optimizer == "lbfgs":
+        raise AttributeError("partial_fit needs an optimizer of mini-batches, got 'lbfgs'.")
+    return True
+
+
+class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
+    """Base of the network estimators.
+
+    A subclass has the parameters that `check_network_parameters` checks, and gives
+
+    - ``_encode(y, name, known)``: the targets of the loss, from what the user passed as y, those
+      of the training rows first, and the classes that are known beforehand,
+    - ``_known_classes()``: these classes, in a call of fit,
+    - ``_decode(targets)``: the way back, for scorers,
+    - ``_dense_targets(targets)``: one column of numbers for each output, for augmentations,
+    - ``_training_loss()``: the loss to minimize, and ``_make_loss()`` that to watch,
+    - ``_count_outputs(targets)``: the number of columns of scores,
+    - ``_check_weights(sample_weight, targets, n_present)``: weights of the training rows, among
+      which there must be so many classes,
+    - ``_units(loss, rows)``: the units of the output, or None,
+    - ``_split(rows, rng)``: row numbers for training and for validation.
+    """
+
+    def _as_object(self, name, value):
+        if name == "learning_rate":
+            return network_schedule(value, self.optimizer)
+        return super()._as_object(name, value)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_parameters(self):
+        check_network_parameters(self)
+        check_monitor(self.monitor)
+        try:
+            check_random_state(self.random_state)
+        except ValueError as error:
+            raise ValueError(f"random_state must be a seed. {error}") from None
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the network.
+
+        An interrupt (Ctrl-C) ends the training early with a warning and leaves the network as it
+        was after the last epoch.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Training rows. Features should have about the same scale: put a ``StandardScaler``
+            before the network. Converted once to the dtype of the computation, and to CSR if
+            sparse.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. Weight 0 leaves a row out.
+        X_val, y_val : array-like, default=None
+            Rows to watch the loss on, see `early_stopping`. Both or none.
+        sample_weight_val : array-like, default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : estimator
+            The fitted network.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not as described (the message names which), or if the
+            training diverges.
+        """
+        self._check_parameters()
+        rows = self._training_rows(X, y, sample_weight, self._known_classes(), n_present=2)
+        validation = self._validation_rows(X_val, y_val, sample_weight_val)
+        if validation is None and self.early_stopping:
+            train, held_out = self._split(rows, random_generator(self.random_state))
+            rows, validation = rows.take(train), rows.take(held_out)
+        if not self.warm_start:
+            self._forget()
+        objective = self._prepare(rows)
+        recorder = self._recorder((X, y, sample_weight), validation, self.max_iter)
+        train = self._train_whole if self.optimizer == "lbfgs" else self._train_batches
+        try:
+            train(objective, recorder, self.max_iter)
+        except KeyboardInterrupt:
+            recorder.asked_to_stop = True
+            self._warn(
+                UserWarning,
+                f"was interrupted after {len(recorder.losses)} epochs; the network is as it was "
+                "then. Call fit again with warm_start=True to go on",
+            )
+        self._conclude(recorder)
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, known=None):
+        """Make one epoch over the rows."""
+        self._check_parameters()
+        first = not hasattr(self, "theta_")
+        rows = self._training_rows(X, y, sample_weight, known, n_present=1, reset=first)
+        if first:
+            self._forget()
+        objective = self._prepare(rows)
+        recorder = self._recorder((X, y, sample_weight), None, 1)
+        self._train_batches(objective, recorder, 1)
+        self._conclude(recorder)
+        return self
+
+    def _training_rows(self, X, y, sample_weight, known, *, n_present, reset=True):
+        """Check the training data and return those rows that have a weight."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=network_dtype(self),
+            multi_output=True,
+            y_numeric=is_regressor(self),
+        )
+        targets = self._encode(y, "y", known)
+        weight = self._check_weights(sample_weight, targets, n_present)
+        rows = Rows(X, targets, weight)
+        return rows if weight.all() else rows.take(np.flatnonzero(weight))
+
+    def _validation_rows(self, X_val, y_val, sample_weight_val):
+        """Check the validation data of `fit`; None if there are none."""
+        dtype = network_dtype(self)
+        data = check_validation_data(self, X_val, y_val, sample_weight_val, dtype)
+        if data is None:
+            return None
+        X, y, weight = data
+        return Rows(X, self._encode(y, "y_val"), weight)
+
+    def _forget(self):
+        """Drop what a former fit has left, other than what validation has just set."""
+        for name in FITTED:
+            vars(self).pop(name, None)
+        self._training = None
+
+    def _prepare(self, rows):
+        """Set up network, parameters and training, new or those of the last fit; return J."""
+        goes_on = hasattr(self, "theta_")
+        loss = self._training_loss()
+        loss.check_targets(rows.targets)
+        n_features, n_outputs = rows.X.shape[1], self._count_outputs(rows.targets)
+        units = self.network_.output if goes_on else self._units(loss, rows)
+        network = build_network(self, n_features, n_outputs, units)
+        if goes_on and network.layout.slots != self.network_.layout.slots:
+            raise ValueError(
+                "X, y, hidden_layer_sizes and batch_norm must give the network of the last fit "
+                f"when training goes on: {describe(self.network_)}, got {describe(network)}."
+            )
+        self.network_, self._loss = network, loss
+        self.n_outputs_, self.n_layers_ = n_outputs, len(network.hidden) + 2
+        self.out_activation_ = loss.link
+        self._start_training(rows, goes_on)
+        return NetworkObjective(
+            network,
+            loss,
+            rows.X,
+            rows.targets if self.augment is None else self._dense_targets(rows.targets),
+            rows.weight,
+            alpha=self.alpha,
+            augment=checked_augment(self.augment),
+        )
+
+    def _start_training(self, rows, goes_on):
+        """Make `_training` ready: go on with the last one, or start one."""
+        network, dtype = self.network_, network_dtype(self)
+        optimizer = network_optimizer(self.optimizer)
+        if goes_on and self._training is not None and self._training.optimizer == optimizer:
+            self._training.convert(dtype)
+            return
+        rng = random_generator(self.random_state)
+        if goes_on:
+            theta = self.theta_.astype(dtype)
+        else:
+            theta = network.start(rng, dtype)
+            if network.output is None:
+                constant = self._loss.best_constant(rows.targets, rows.weight, self.n_outputs_)
+                network.layout.views(theta)[-1]["b"][...] = constant
+        plain = optimizer or SGD()
+        penalized = network.layout.penalized
+        self._training = Training.start(theta, deepcopy(plain), rng, penalized)
+
+    def _recorder(self, given, validation, max_iter):
+        """Return who takes note of every epoch."""
+        monitor = stopping = None
+        if validation is not None:
+            scorer = check_monitor(self.monitor)
+            y = self._decode(validation.targets)
+            monitor = Monitor(self, self._make_loss(), validation, y, scorer)
+            stopping = EarlyStopping(monitor, self.n_iter_no_change)
+        return Recorder(
+            IterationCallbacks(self, *given, max_iter),
+            lambda theta: {"theta_": theta},
+            self._training.theta.copy(),
+            stopping,
+            self.early_stopping and stopping is not None,
+            self.verbose,
+            report=None if monitor is None else monitor.report,
+            unit="epoch",
+        )
+
+    def _train_batches(self, objective, recorder, n_epochs):
+        """Train with mini-batches for some epochs, until a plateau or until early stopping."""
+        training, unit = self._training, objective.unit
+        n_samples = len(objective.weight)
+        schedule = network_schedule(self.learning_rate, self.optimizer)
+        schedule = schedule.over(max(self.max_iter, training.epoch + n_epochs))
+        patience = np.inf if recorder.stop_early else self.n_iter_no_change
+        plateau = EarlyStopping(lambda theta: recorder.losses[-1], patience, self.tol, unit)
+
+        def take_note(training, epoch):
+            stop = recorder(
+                training.theta.copy(),
+                epoch.loss * unit,
+                rate=epoch.rate,
+                gradient_norm=epoch.gradient_norm * unit,
+                seconds=epoch.seconds,
+            )
+            if recorder.losses[-1] > EXPLOSION * max(recorder.losses[0], unit):
+                raise diverged(training.epoch, recorder.losses[-1])
+            watched = recorder.stopping.losses if recorder.stopping else recorder.losses
+            training.react(watched[-1])
+            return plateau(training.theta) or stop
+
+        run_epochs(
+            training,
+            objective,
+            schedule,
+            partial(
+                epoch_batches,
+                np.arange(n_samples),
+                rows_in_batch(self.batch_size, n_samples),
+                self.shuffle,
+            ),
+            n_epochs,
+            [take_note],
+        )
+        recorder.came_to_rest = plateau.stopped
+
+    def _train_whole(self, objective, recorder, max_iter):
+        """Minimize with L-BFGS, all rows at once."""
+        unit, clock = objective.unit, [perf_counter()]
+
+        def take_note(point):
+            clock.append(perf_counter())
+            return recorder(
+                point.theta,
+                point.value * unit,
+                gradient_norm=float(np.linalg.norm(point.gradient)) * unit,
+                seconds=clock[-1] - clock[-2],
+            )
+
+        with np.errstate(over="ignore", invalid="ignore"):
+            start = NetworkPoint(objective, self._training.theta.astype(np.float64))
+        if not np.isfinite(start.value):
+            raise diverged(1, start.value)
+        minimum = lbfgs(start, tol=self.tol, unit=1.0, max_iter=max_iter, on_step=take_note)
+        recorder.theta = minimum.point.theta
+        recorder.came_to_rest = minimum.converged
+        if not (minimum.converged or recorder.asked_to_stop):
+            self._warn(
+                ConvergenceWarning,
+                f"stopped at max_iter={max_iter}, before its objective, {minimum.point.value:.6g},"
+                " came to rest. To go on, increase max_iter or tol, or scale the features",
+            )
+
+    def _conclude(self, recorder):
+        """Set the fitted attributes."""
+        theta, n_iter = recorder.theta, len(recorder.losses)
+        if recorder.stop_early and recorder.stopping.best_theta is not None:
+            theta, n_iter = recorder.stopping.best_theta, recorder.stopping.best_iter
+            self._training.theta[...] = theta
+        if self.optimizer == "lbfgs":
+            self._training = None
+        self.theta_ = theta.astype(network_dtype(self))
+        self.history_ = longer(getattr(self, "history_", {}), recorder.history)
+        self.loss_curve_ = self.history_.get("loss", [])
+        self.loss_ = recorder.losses[n_iter - 1] if recorder.losses else np.nan
+        self.best_loss_ = min(self.loss_curve_, default=np.nan)
+        self.n_iter_ = len(self.loss_curve_)
+        self.validation_loss_curve_ = self.history_.get("validation_loss")
+        self.validation_scores_ = self.history_.get("validation_score")
+        self.converged_ = recorder.came_to_rest or recorder.stopped_early
+        recorder.callbacks.fit_ended()
+
+    def _warn(self, category, message):
+        warn_caller(category, f"{type(self).__name__} {message}.")
+
+    def _scores(self, X):
+        """Return the raw scores of rows, shape (n_samples, n_outputs)."""
+        return self.network_.scores(self.theta_, self._check_rows(X))
+
+    def _check_rows(self, X):
+        check_is_fitted(self, "theta_")
+        return validate_data(self, X, reset=False, accept_sparse="csr", dtype=self.theta_.dtype)
+
+    def hidden_features(self, X, layer=-1):
+        r"""Compute the activations of a hidden layer: the map :math:`\phi(x)` that was learned.
+
+        What follows the last hidden layer is a linear model on these features.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Rows.
+        layer : int, default=-1
+            Index of the hidden layer; negative ones count from the last.
+
+        Returns
+        -------
+        A : ndarray of shape (n_samples, n_units)
+            Activations.
+
+        Raises
+        ------
+        ValueError
+            If there is no such hidden layer.
+        """
+        X = self._check_rows(X)
+        ends = self.network_.hidden
+        if not isinstance(layer, Integral) or not -len(ends) <= layer < len(ends):
+            raise ValueError(
+                f"layer must be the index of one of the {len(ends)} hidden layers, got {layer!r}."
+            )
+        return self.network_.activations(self.theta_, X, ends[layer])
+
+    @property
+    def coefs_(self):
+        """Weights of each layer of units, a list of arrays of shape (fan_in, fan_out)."""
+        return self.network_.coefficients(self.theta_)[0]
+
+    @property
+    def intercepts_(self):
+        """Biases of each layer of units, a list of arrays of shape (fan_out,)."""
+        return self.network_.coefficients(self.theta_)[1]
+
+
+def describe(network):
+    """Return the shapes of the arrays of a network in words, for an error."""
+    shapes = [
+        f"{name} {slot.shape}" for slots in network.layout.slots for name, slot in slots.items()
+    ]
+    return ", ".join(shapes)
+
+
+def longer(history, records):
+    """Return a history, a list for each quantity, with the records of more epochs at its end."""
+    n_old = len(next(iter(history.values()), []))
+    names = dict.fromkeys([*history, *(name for record in records for name in record)])
+    return {
+        name: [
+            *history.get(name, [np.nan] * n_old),
+            *(record.get(name, np.nan) for record in records),
+        ]
+        for name in names
+    }

@@ -1,0 +1,108 @@
+"""Rows of data on their way from the user to an objective."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skmlp._sklearn import check_same_features, count_rows
+from skmlp.estimators._targets import check_row_weights
+
+
+@dataclass
+class Rows:
+    """Rows to learn from or to validate on, ready for a loss.
+
+    Attributes
+    ----------
+    X : ndarray or CSR array of shape (n_samples, n_features)
+        Features.
+    targets : ndarray of shape (n_samples, ...)
+        What the loss wants.
+    weight : ndarray of shape (n_samples,)
+        Weights.
+    """
+
+    X: Any
+    targets: np.ndarray
+    weight: np.ndarray
+
+    def take(self, rows):
+        """Return some of the rows."""
+        return Rows(self.X[rows], self.targets[rows], self.weight[rows])
+
+
+def check_validation_data(estimator, X_val, y_val, sample_weight_val, dtype):
+    """Check the validation data of a call to fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has seen the training data, which these must be like.
+    X_val, y_val, sample_weight_val : array-like or None
+        What the user passed.
+    dtype : dtype or sequence of dtype
+        What X becomes, as for scikit-learn's ``check_array``.
+
+    Returns
+    -------
+    data : None or tuple of X, y and weight
+        None if there are none.
+
+    Raises
+    ------
+    ValueError
+        If one of X and y is missing, or an array is not as it must be.
+    """
+    if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
+        raise ValueError(
+            "X_val and y_val must be given together, and sample_weight_val only with them, "
+            f"got X_val of type {type(X_val).__name__}, y_val of type {type(y_val).__name__}, "
+            f"sample_weight_val of type {type(sample_weight_val).__name__}."
+        )
+    if X_val is None:
+        return None
+    if not count_rows(X_val):
+        raise ValueError("X_val must have at least one row, got none.")
+    try:
+        X = check_array(
+            X_val, accept_sparse="csr", dtype=dtype, input_name="X_val", estimator=estimator
+        )
+        check_same_features(estimator, X_val)
+    except ValueError as error:
+        raise ValueError(f"X_val must be like X. {error}") from None
+    y = np.asarray(y_val)
+    if y.shape[:1] != (X.shape[0],):
+        raise ValueError(
+            f"y_val must have one target for each of the {X.shape[0]} rows of X_val, "
+            f"got shape {y.shape}."
+        )
+    return X, y, check_row_weights(sample_weight_val, len(y), "sample_weight_val")
+
+
+def random_split(n_samples, fraction, rng):
+    """Split rows at random into training and validation rows.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows.
+    fraction : float
+        Share of the rows for validation, between 0 and 1.
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+
+    Returns
+    -------
+    train, validation : ndarray of int
+        Row indices, each in ascending order; both have some.
+    """
+    n_held_out = round(fraction * n_samples)
+    if not 0 < n_held_out < n_samples:
+        raise ValueError(
+            "validation_fraction must leave a row for validation and one for training, "
+            f"got {fraction!r} for {n_samples} rows."
+        )
+    order = rng.permutation(n_samples)
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
