@@ -13,7 +13,7 @@ import numpy as np
 from skmlp.nn.layers import Rng
 from skmlp.nn.losses import Loss
 from skmlp.nn.network import Network
-from skmlp.nn.parameters import Array
+from skmlp.nn.parameters import Array, Views
 
 Augment = Callable[[Any, Array, Rng], tuple[Any, Array]]
 
@@ -26,7 +26,9 @@ class NetworkObjective:
         \qquad \sum_i w_i = 1
 
     The weights are normalized to sum to one, so alpha means the same for any number of rows and
-    any batch size. Biases and the parameters of batch norm are not penalized.
+    any batch size. Biases and the parameters of batch norm are not penalized. If the network has
+    units of its targets, J is computed divided by ``unit``, and so is the penalty: alpha means
+    the same in any units, see `Network.penalty_factor`.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ class NetworkObjective:
     X : ndarray or CSR array of shape (n_samples, n_features)
         The rows; float32 or float64, never copied.
     y : ndarray
-        Targets as `loss` wants them.
+        Targets as `loss` wants them; real numbers are brought to the dtype of X.
     weight : ndarray of shape (n_samples,)
         Weights of the rows, positive.
     alpha : float
@@ -69,11 +71,13 @@ class NetworkObjective:
         self.network = network
         self.loss = loss
         self.X = X
-        self.y = y
+        self.y = y.astype(X.dtype, copy=False) if y.dtype.kind == "f" else y
         self.unit = 1.0 if network.output is None else network.output.unit
         self.weight = weight / weight.sum(dtype=np.float64) / self.unit
-        self.decay = 2 * alpha / self.unit * network.penalty_factor.astype(X.dtype)
+        self.decay = 2 * float(alpha) * network.penalty_factor.astype(X.dtype)
+        self.alpha = alpha
         self.augment = augment
+        self._workplace: tuple[Array, Views, Array, Views] | None = None
 
     def value_and_gradient(
         self,
@@ -99,20 +103,64 @@ class NetworkObjective:
         gradient : ndarray of shape (n_params,)
             Derivative of that value, in the dtype of theta.
         """
+        gradient = np.zeros_like(theta)
+        views = self.network.layout.views
+        return self._evaluate(theta, views(theta), gradient, views(gradient), rows, rng), gradient
+
+    def mean_loss(self, theta: Array, rows: slice = slice(None)) -> float:
+        """Return the mean loss, divided by unit, of predictions: without penalty and dropout."""
+        share = self.weight[rows] / self.weight[rows].sum() / self.unit
+        with np.errstate(over="ignore", invalid="ignore"):
+            losses, _ = self.loss.evaluate(self.network.scores(theta, self.X[rows]), self.y[rows])
+            return float(share @ losses)
+
+    def penalty(self, theta: Array) -> float:
+        """Return the penalty, divided by unit."""
+        W = theta[: self.network.layout.n_weights]
+        return 0.5 * float((self.decay * W) @ W)
+
+    def cost_of_constant(self) -> float:
+        """Return the mean loss, divided by unit, of the best prediction that knows no x."""
+        constant = self.loss.best_constant(self.y, self.weight, self.network.n_outputs)
+        losses, _ = self.loss.evaluate(
+            np.broadcast_to(constant, (len(self.y), len(constant))), self.y
+        )
+        return float(self.weight @ losses)
+
+    def __call__(self, theta: Array, rows: Array | slice, rng: Rng) -> tuple[float, Array]:
+        """Do the same for a training, which asks at one theta that moves: with fewer new arrays.
+
+        The gradient is valid until the next call, and may be written to.
+        """
+        if self._workplace is None or self._workplace[0] is not theta:
+            gradient, views = np.zeros_like(theta), self.network.layout.views
+            self._workplace = theta, views(theta), gradient, views(gradient)
+        value = self._evaluate(*self._workplace, rows, rng)
+        return value, self._workplace[2]
+
+    def _evaluate(
+        self,
+        theta: Array,
+        params: Views,
+        gradient: Array,
+        grads: Views,
+        rows: Array | slice,
+        rng: Rng,
+    ) -> float:
+        """Return the value, and write its derivative in weights and biases into `gradient`."""
         X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
         weight = weight * (len(self.weight) / len(weight))
         if self.augment is not None:
             X, y = self.augment(X, y, rng)
-        F, backward = self.network.forward(theta, X, train=True, rng=rng)
+        F, backward = self.network.forward(params, X, train=True, rng=rng)
         value, dF = self.loss.value_and_gradient(F, y, weight)
-        gradient = backward(dF)
+        backward(dF, grads)
+        if self.alpha == 0:
+            return value
         W = theta[: self.network.layout.n_weights]
         dW = self.decay * W
         gradient[: len(dW)] += dW
-        return value + 0.5 * float(dW @ W), gradient
-
-    def __call__(self, theta: Array, rows: Array | slice, rng: Rng) -> tuple[float, Array]:
-        return self.value_and_gradient(theta, rows, rng)
+        return value + 0.5 * float(dW @ W)
 
 
 class NetworkPoint:

@@ -61,6 +61,10 @@ class BatchNorm(Layer):
         params["gamma"][...] = 1
         params["variance"][...] = 1
 
+    def affine(self, params: Params) -> tuple[Array, Array]:
+        scale = params["gamma"] / np.sqrt(params["variance"] + self.eps)
+        return scale, params["beta"] - params["mean"] * scale
+
     def forward(self, params: Params, X: Array, *, train: bool, rng: Rng) -> tuple[Array, Backward]:
         Z, gamma = X, params["gamma"]
         m = len(Z)

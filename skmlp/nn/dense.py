@@ -25,9 +25,12 @@ class Dense(Layer):
     fan_in, fan_out : int
         Number of inputs and of units.
     initializer : Initializer
-        Draws W; b starts at zero.
+        Draws W.
     bias : bool, default=True
         Whether there is b. Batch norm, which subtracts the mean, makes it useless.
+    spread : float, default=0.0
+        b is drawn uniformly between plus and minus this. If all biases of a hidden layer were 0,
+        all its units would bend at the origin: on one feature, at the same point.
 
     Notes
     -----
@@ -39,6 +42,7 @@ class Dense(Layer):
     fan_out: int
     initializer: Initializer
     bias: bool = True
+    spread: float = 0.0
 
     @property
     def slots(self) -> dict[str, Slot]:
@@ -48,6 +52,8 @@ class Dense(Layer):
     def start(self, params: Params, rng: np.random.Generator) -> None:
         W = params["W"]
         W[...] = self.initializer.draw(rng, self.fan_in, self.fan_out, W.dtype)
+        if self.spread:
+            params["b"][...] = rng.uniform(-self.spread, self.spread, self.fan_out)
 
     def forward(self, params: Params, X: Any, *, train: bool, rng: Rng) -> tuple[Array, Backward]:
         W = params["W"]
@@ -61,7 +67,8 @@ class Dense(Layer):
             else:
                 np.matmul(X.T, dZ, out=grad["W"])
             if self.bias:
-                dZ.sum(axis=0, out=grad["b"])
+                # A product with ones is quicker than a sum over rows.
+                np.matmul(np.ones(len(dZ), dZ.dtype), dZ, out=grad["b"])
             return dZ @ W.T if wanted else None
 
         return Z, backward
@@ -110,6 +117,9 @@ class Rescale(Layer):
     shift: Array
     scale: Array
     unit: float = 1.0
+
+    def affine(self, params: Params) -> tuple[Array, Array]:
+        return self.scale, self.shift
 
     def forward(self, params: Params, X: Array, *, train: bool, rng: Rng) -> tuple[Array, Backward]:
         scale = self.scale.astype(X.dtype, copy=False)

@@ -43,7 +43,10 @@ def central_differences(
     return derivatives
 
 
-def relative_error(gradient: Array, reference: Array) -> float:
-    """Return the distance of two gradients over the sum of their norms; 0 if both vanish."""
-    size = float(np.linalg.norm(gradient) + np.linalg.norm(reference))
+def relative_error(gradient: Array, reference: Array, floor: float = 0.0) -> float:
+    """Return the distance of two gradients over the sum of their norms, or over a larger floor.
+
+    Two gradients that both vanish are no distance apart.
+    """
+    size = max(float(np.linalg.norm(gradient) + np.linalg.norm(reference)), floor)
     return float(np.linalg.norm(gradient - reference)) / size if size else 0.0

@@ -36,6 +36,10 @@ class Layer:
     def start(self, params: Params, rng: np.random.Generator) -> None:
         """Write the values before training into `params`, which are zero."""
 
+    def affine(self, params: Params) -> tuple[Array, Array] | None:
+        """Return scale and shift of each unit if that is all the layer does in prediction."""
+        return None
+
     def forward(self, params: Params, X: Any, *, train: bool, rng: Rng) -> tuple[Array, Backward]:
         """Return the output and the way back.
 

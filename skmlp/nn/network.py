@@ -12,7 +12,7 @@ from skmlp.nn.dense import Activate, Dense, Rescale
 from skmlp.nn.dropout import Dropout
 from skmlp.nn.initializers import Initializer, get_initializer
 from skmlp.nn.layers import Layer, Rng
-from skmlp.nn.parameters import Array, Layout
+from skmlp.nn.parameters import Array, Layout, Views
 
 # Rows that pass through the network at once in prediction: their activations stay in the cache.
 BLOCK = 1024
@@ -36,6 +36,8 @@ class Network:
     ----------
     layout : Layout
         Where each layer's arrays are in theta.
+    n_outputs : int
+        Number of columns of scores.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Network:
         self.hidden = list(hidden)
         self.output = output
         self.layout = Layout([layer.slots for layer in self.layers])
+        self.n_outputs = [slots["W"].shape[1] for slots in self.layout.slots if "W" in slots][-1]
         self.first = next(i for i, layer in enumerate(self.layers) if layer.slots)
 
     def start(self, rng: np.random.Generator, dtype: Any = np.float64) -> Array:
@@ -55,14 +58,15 @@ class Network:
         return theta
 
     def forward(
-        self, theta: Array, X: Any, *, train: bool = False, rng: Rng = None
-    ) -> tuple[Array, Callable[[Array], Array]]:
+        self, params: Views, X: Any, *, train: bool = False, rng: Rng = None
+    ) -> tuple[Array, Callable[[Array, Views], None]]:
         """Return the raw scores and the way back from their derivative to the gradient.
 
         Parameters
         ----------
-        theta : ndarray of shape (n_params,)
-            Parameters, in the dtype of X. Batch norm updates its statistics there in training.
+        params : list of dict of str to ndarray
+            Each layer's views of theta, in the dtype of X. Batch norm updates its statistics there
+            in training.
         X : ndarray or CSR array of shape (n_samples, n_features)
             Rows.
         train : bool, default=False
@@ -75,50 +79,76 @@ class Network:
         F : ndarray of shape (n_samples, n_outputs)
             Raw scores.
         backward : callable
-            Given dF, of the shape of F and then overwritten, returns the derivative in theta.
+            Given dF, of the shape of F and then overwritten, and each layer's views of the
+            gradient, writes the derivatives there.
         """
         ways_back = []
-        for layer, params in zip(self.layers, self.layout.views(theta), strict=True):
-            X, way_back = layer.forward(params, X, train=train, rng=rng)
+        for layer, arrays in zip(self.layers, params, strict=True):
+            X, way_back = layer.forward(arrays, X, train=train, rng=rng)
             ways_back.append(way_back)
 
-        def backward(dF: Array) -> Array:
-            gradient = np.empty_like(theta)
-            gradient[self.layout.n_learned :] = 0
-            grads = self.layout.views(gradient)
+        def backward(dF: Array, grads: Views) -> None:
             dY: Array | None = dF
             for i in range(len(self.layers) - 1, self.first - 1, -1):
                 assert dY is not None
                 dY = ways_back[i](dY, grads[i], i > self.first)
-            return gradient
 
         return X, backward
 
     def coefficients(self, theta: Array) -> tuple[list[Array], list[Array]]:
-        """Return the weights and the biases of every layer of units, in the units of the output.
+        """Return the weights and the biases of every layer of units, as they are in prediction.
 
-        With batch norm, the bias of a hidden layer is its shift beta.
+        Batch norm and the units of the output, which only scale and shift each unit then, are
+        contained in them.
         """
-        views = self.layout.views(theta)
-        weights = [params["W"] for params in views if "W" in params]
-        biases = [params[name] for params in views for name in ("b", "beta") if name in params]
-        if self.output is not None:
-            weights[-1] = weights[-1] * self.output.scale
-            biases[-1] = biases[-1] * self.output.scale + self.output.shift
+        weights: list[Array] = []
+        biases: list[Array] = []
+        for layer, params in zip(self.layers, self.layout.views(theta), strict=True):
+            affine = layer.affine(params)
+            if "W" in params:
+                weights.append(params["W"])
+                biases.append(params.get("b", np.zeros(params["W"].shape[1], theta.dtype)))
+            elif affine is not None:
+                scale, shift = affine
+                weights[-1] = (weights[-1] * scale).astype(theta.dtype, copy=False)
+                biases[-1] = (biases[-1] * scale + shift).astype(theta.dtype, copy=False)
         return weights, biases
 
     @property
     def penalty_factor(self) -> Array:
-        """Square of the unit of each weight, shape (n_weights,), or () if all are 1.
+        """What the L2 penalty multiplies each squared weight by, shape (n_weights,), or () for 1.
 
-        The L2 penalty is on the weights in the units of the output.
+        The weights of the last layer count in units of the spread of the targets, all outputs
+        together: ``scale_j^2 / sum(scale^2)`` for output j.
         """
         if self.output is None:
             return np.ones(())
         factor = np.ones(self.layout.n_params)
-        last = [params["W"] for params in self.layout.views(factor) if "W" in params][-1]
-        last *= self.output.scale**2
+        self._last(factor)["W"][...] *= self._output_shares()
         return factor[: self.layout.n_weights]
+
+    @property
+    def output_preconditioner(self) -> Array:
+        """Inverse of how strongly J bends along the parameters of each output, shape (n_params,).
+
+        An output of small spread hardly counts in J, so its parameters need long steps.
+        """
+        factor = np.ones(self.layout.n_params)
+        if self.output is not None:
+            last = self._last(factor)
+            for name in ("W", "b"):
+                last[name][...] /= self._output_shares() * self.n_outputs
+        return factor
+
+    def _output_shares(self) -> Array:
+        """Return the share of each output in the sum of squares of all."""
+        assert self.output is not None
+        squares = self.output.scale**2
+        return np.asarray(squares / squares.sum())
+
+    def _last(self, theta: Array) -> dict[str, Array]:
+        """Return the views of the last dense layer."""
+        return [params for params in self.layout.views(theta) if "W" in params][-1]
 
     def scores(self, theta: Array, X: Any) -> Array:
         """Return the raw scores of a prediction, shape (n_samples, n_outputs)."""
@@ -175,7 +205,9 @@ def mlp(
     hidden = []
     for i, (fan_in, fan_out) in enumerate(pairwise(sizes[:-1])):
         fitting = initializer or get_initializer(activations[i].initializer)
-        layers.append(Dense(fan_in, fan_out, fitting, bias=batch_norm is None))
+        has_bias = batch_norm is None
+        spread = fan_in**-0.5 if has_bias else 0.0
+        layers.append(Dense(fan_in, fan_out, fitting, has_bias, spread))
         if batch_norm is not None:
             layers.append(BatchNorm(fan_out, batch_norm))
         layers.append(Activate(activations[i]))

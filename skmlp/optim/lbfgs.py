@@ -13,6 +13,7 @@ References
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,6 +25,27 @@ Step = tuple[Array, Array, float]
 WINDOW = 10
 
 
+@dataclass
+class Past:
+    """What L-BFGS remembers. Picklable: a minimization goes on where it stopped.
+
+    Attributes
+    ----------
+    steps : deque of tuple
+        The last steps s, changes of gradient y, and 1 / (s @ y).
+    values : deque of float
+        The last values of the objective.
+    """
+
+    steps: deque[Step]
+    values: deque[float]
+
+    @classmethod
+    def empty(cls, memory: int = 10) -> "Past":
+        """Return the memory before the first step, with room for some steps."""
+        return cls(deque(maxlen=memory), deque(maxlen=WINDOW + 1))
+
+
 @np.errstate(over="ignore", invalid="ignore")
 def lbfgs(
     point: P,
@@ -32,7 +54,7 @@ def lbfgs(
     max_iter: int,
     preconditioner: Callable[[P], Inverse] = lambda point: np.copy,
     unit: float | None = None,
-    memory: int = 10,
+    past: Past | None = None,
     on_step: Listener = lambda point: False,
 ) -> Minimum[P]:
     r"""Minimize a smooth function.
@@ -52,8 +74,9 @@ def lbfgs(
         vector. Built anew before the steps 0, 1, 2, 4, 8 and so on.
     unit : float, default=None
         What `tol` is a share of; None means the size of the objective.
-    memory : int, default=10
-        Number of steps remembered.
+    past : Past, default=None
+        What is remembered of steps before, changed in place; None means ten steps at most, and none
+        so far.
     on_step : callable, default=never stop
         Called with the new point after every step; a true answer stops.
 
@@ -68,8 +91,10 @@ def lbfgs(
     objective for each trial of the line search.
     """
     minimum = Minimum(point)
-    steps: deque[Step] = deque(maxlen=memory)
-    values = deque([point.value], maxlen=WINDOW + 1)
+    past = Past.empty() if past is None else past
+    steps, values = past.steps, past.values
+    if not values:
+        values.append(point.value)
     while minimum.n_iter < max_iter and not minimum.converged:
         point = minimum.point
         if minimum.n_iter & (minimum.n_iter - 1) == 0:
@@ -102,7 +127,8 @@ def lbfgs(
 def remember(steps: deque[Step], s: Array, y: Array) -> None:
     """Keep a step s and the change of gradient y if they show positive curvature."""
     curvature = float(s @ y)
-    if curvature > np.finfo(float).eps * float(y @ y) ** 0.5 * float(s @ s) ** 0.5:
+    size = float(y @ y) ** 0.5 * float(s @ s) ** 0.5
+    if size > 0 and curvature > max(np.finfo(float).eps * size, np.finfo(float).tiny):
         steps.append((s, y, 1 / curvature))
 
 

@@ -39,7 +39,7 @@ class Optimizer(Spec):
         A learning rate to begin with, when a network with features of about unit scale is trained.
     """
 
-    customary_rate: ClassVar[float] = 0.1
+    customary_rate: ClassVar[float] = 0.05
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
         """Return the state before the first step.
@@ -141,7 +141,7 @@ class Momentum(Optimizer):
     array([ 1.5, -3. ])
     """
 
-    customary_rate: ClassVar[float] = 0.02
+    customary_rate: ClassVar[float] = 0.01
 
     momentum: float = 0.9
     nesterov: bool = False
@@ -205,7 +205,7 @@ class Adagrad(Optimizer):
     array([ 0.707107, -0.707107])
     """
 
-    customary_rate: ClassVar[float] = 0.02
+    customary_rate: ClassVar[float] = 0.03
 
     eps: float = 1e-10
     initial_accumulator: float = 0.0
@@ -255,7 +255,7 @@ class RMSProp(Optimizer):
     array([ 2., -2.])
     """
 
-    customary_rate: ClassVar[float] = 0.001
+    customary_rate: ClassVar[float] = 0.002
 
     decay: float = 0.9
     eps: float = 1e-8
@@ -318,7 +318,7 @@ class Adam(Optimizer):
     array([ 1., -1.])
     """
 
-    customary_rate: ClassVar[float] = 0.002
+    customary_rate: ClassVar[float] = 0.005
 
     beta1: float = 0.9
     beta2: float = 0.999

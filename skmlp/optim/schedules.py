@@ -43,6 +43,14 @@ class Schedule(Spec):
         """
         raise NotImplementedError(f"{type(self).__name__} must define __call__.")
 
+    @property
+    def settled_at(self) -> float:
+        """Time in epochs at which a planned change of the rate has come to its end; else 0.
+
+        Until then a training is not at rest, even if its loss does not fall: it waits for the rate.
+        """
+        return 0.0
+
     def over(self, n_epochs: float) -> Self:
         """Return a copy in which what is left of a training replaces every duration of None.
 
@@ -152,6 +160,11 @@ class PiecewiseConstant(Schedule):
         if len(self.rates) != len(self.boundaries) + 1:
             expected = f"one rate more than the {len(self.boundaries)} boundaries"
             raise ValueError(f"rates must hold {expected}, got {self.rates!r}.")
+
+    @property
+    def settled_at(self) -> float:
+        """The last boundary."""
+        return float(max(self.boundaries, default=0.0))
 
     def __call__(self, t: float) -> float:
         """Return the rate of the piece that holds `t`."""
@@ -294,6 +307,11 @@ class _Timed(Schedule):
         """Check the parameters."""
         if self.duration is not None:
             check_real("duration", self.duration, "(0, inf)", "None")
+
+    @property
+    def settled_at(self) -> float:
+        """The duration."""
+        return 0.0 if self.duration is None else float(self.duration)
 
     def over(self, n_epochs: float) -> Self:
         """Return a copy that lasts for `n_epochs` unless it has a duration."""
@@ -583,6 +601,11 @@ class Warmup(Schedule):
         if t < self.duration:
             return _between(self.start_factor * then(0.0), then(0.0), t / self.duration)
         return then(t - self.duration)
+
+    @property
+    def settled_at(self) -> float:
+        """The end of the rise, or later that of `then`."""
+        return self.duration + get_schedule(self.then, name="then").settled_at
 
     def react(self, loss: float, memory: dict[str, Any]) -> float:
         """Return what `then` returns."""

@@ -122,8 +122,8 @@ def run_epochs(
     training : Training
         What has been trained so far; changed in place.
     objective : callable
-        Given theta, the rows of a batch and the random generator, returns value and gradient; the
-        gradient is a new array.
+        Given theta, the rows of a batch and the random generator, returns value and gradient. The
+        gradient is written to.
     schedule : Schedule
         Learning rate as a function of the time in epochs.
     batches : callable
@@ -167,15 +167,15 @@ def run_epoch(
     began = perf_counter()
     theta = training.theta
     total, n_rows, squares, rate = 0.0, 0, 0.0, 0.0
-    for i, rows in enumerate(batches):
-        with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, rows in enumerate(batches):
             value, gradient = objective(theta, rows, training.rng)
             squares += float(gradient @ gradient)
             direction = training.optimizer.direction(gradient, theta, training.state)
             rate = training.rate_factor * schedule(training.epoch + i / len(batches))
             theta -= np.multiply(direction, rate, out=gradient)
-        total += value * len(rows)
-        n_rows += len(rows)
+            total += value * len(rows)
+            n_rows += len(rows)
     mean = total / n_rows
     if not (np.isfinite(mean) and np.isfinite(theta).all()):
         raise diverged(training.epoch + 1, mean)
@@ -183,10 +183,17 @@ def run_epoch(
     return Epoch(mean, rate, norm, perf_counter() - began)
 
 
-def diverged(epoch: int, value: float) -> ValueError:
+class DivergedError(ValueError):
+    """A training's objective has left all bounds."""
+
+
+def diverged(epoch: int, value: float) -> DivergedError:
     """Return the error of a training whose objective has left all bounds."""
-    return ValueError(
-        f"Training diverged in epoch {epoch}: the objective became {value}. "
+    what = f"the objective became {value}"
+    if np.isfinite(value):
+        what += ", and its derivative or the parameters are not finite or explode"
+    return DivergedError(
+        f"Training diverged in epoch {epoch}: {what}. "
         "Use a smaller learning_rate, or scale the features."
     )
 

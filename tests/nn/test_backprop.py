@@ -125,7 +125,9 @@ def test_backprop_is_the_derivative_in_units_of_the_targets():
     F = np.tanh(np.tanh(X @ coefs[0] + intercepts[0]) @ coefs[1] + intercepts[1])
     F = F @ coefs[2] + intercepts[2]
     mean = np.average(((F - y) ** 2).sum(axis=1), weights=weight)
-    penalty = 0.2 * sum((W**2).sum() for W in coefs)
+    *hidden, last = coefs
+    spread = (output.scale**2).sum() ** 0.5
+    penalty = 0.2 * 7.0 * (sum((W**2).sum() for W in hidden) + ((last / spread) ** 2).sum())
     value, _ = objective.value_and_gradient(theta)
     assert value * 7.0 == pytest.approx(mean + penalty)
 
@@ -189,16 +191,54 @@ def test_a_weight_of_two_is_a_row_twice():
     np.testing.assert_allclose(gradient, gradient_2, atol=1e-15)
 
 
+def test_the_mean_loss_is_that_of_predictions():
+    rng = np.random.default_rng(0)
+    network = build(rate=0.3, output=Rescale(np.full(C, 5.0), np.full(C, 2.0), unit=4.0))
+    X, y = rng.normal(size=(N, D)), rng.normal(size=(N, C))
+    weight = rng.uniform(1, 2, N)
+    objective = NetworkObjective(network, SquaredLoss(), X, y, weight, alpha=0.7)
+    theta = started(network)
+    share = weight / weight.sum()
+    expected = share @ ((network.scores(theta, X) - y) ** 2).sum(axis=1)
+    np.testing.assert_allclose(4.0 * objective.mean_loss(theta), expected)
+    # The best constant of the squared loss is the mean, and costs the variance.
+    variance = share @ ((y - share @ y) ** 2).sum(axis=1)
+    np.testing.assert_allclose(4.0 * objective.cost_of_constant(), variance)
+
+
 def test_two_forward_passes_do_not_disturb_each_other():
     rng = np.random.default_rng(8)
     network = build(batch_norm=0.1, rate=0.3)
     theta = started(network)
+    params = network.layout.views(theta)
     X, dF = rng.standard_normal((N, D)), rng.standard_normal((N, C))
-    _, alone = network.forward(theta, X, train=True, rng=np.random.default_rng(0))
-    expected = alone(dF.copy())
-    _, first = network.forward(theta, X, train=True, rng=np.random.default_rng(0))
-    network.forward(theta, 3 * X, train=True, rng=np.random.default_rng(1))
-    np.testing.assert_array_equal(first(dF.copy()), expected)
+
+    def gradient(backward):
+        gradient = np.zeros_like(theta)
+        backward(dF.copy(), network.layout.views(gradient))
+        return gradient
+
+    _, alone = network.forward(params, X, train=True, rng=np.random.default_rng(0))
+    expected = gradient(alone)
+    _, first = network.forward(params, X, train=True, rng=np.random.default_rng(0))
+    network.forward(params, 3 * X, train=True, rng=np.random.default_rng(1))
+    np.testing.assert_array_equal(gradient(first), expected)
+
+
+def test_a_training_gets_the_same_gradient():
+    rng = np.random.default_rng(16)
+    network = build(batch_norm=0.1, rate=0.3)
+    X, y = rng.standard_normal((N, D)), rng.integers(0, C, N)
+    objective = NetworkObjective(network, SoftmaxCrossEntropy(), X, y, np.ones(N), alpha=0.1)
+    for theta in (started(network), started(network, seed=1)):
+        for rows in (np.arange(3), np.arange(3, N)):
+            here = theta.copy(), rows, np.random.default_rng(0)
+            expected_value, expected = objective.value_and_gradient(*here)
+            value, gradient = objective(theta, rows, np.random.default_rng(0))
+            assert value == expected_value
+            np.testing.assert_array_equal(gradient, expected)
+            theta -= 0.1 * gradient
+            gradient *= 2  # a training writes to it
 
 
 def test_the_forward_pass_by_hand():
@@ -208,6 +248,20 @@ def test_the_forward_pass_by_hand():
     X = np.random.default_rng(9).standard_normal((N, D))
     np.testing.assert_allclose(network.scores(theta, X), expit(X @ W1 + b1) @ W2 + b2)
     np.testing.assert_allclose(network.activations(theta, X, network.hidden[0]), expit(X @ W1 + b1))
+
+
+def test_coefficients_are_those_of_prediction():
+    output = Rescale(np.array([5.0, -2.0, 0.0]), np.array([3.0, 0.1, 20.0]))
+    network = build(batch_norm=0.1, rate=0.3, output=output)
+    theta = started(network)
+    rng = np.random.default_rng(15)
+    theta[network.layout.n_learned :] = rng.uniform(0.5, 2.0, len(theta) - network.layout.n_learned)
+    X = rng.standard_normal((N, D))
+    A = X
+    for W, b in zip(*network.coefficients(theta), strict=True):
+        Z = A @ W + b
+        A = np.tanh(Z)
+    np.testing.assert_allclose(network.scores(theta, X), Z)
 
 
 def test_prediction_in_blocks_is_prediction():
@@ -228,7 +282,8 @@ def test_the_dtype_is_kept(dtype):
         X, y = rng.standard_normal((N, D)).astype(dtype), rng.standard_normal((N, C))
         objective = NetworkObjective(network, SquaredLoss(), X, y, np.ones(N), alpha=0.1)
         _, gradient = objective.value_and_gradient(theta, rng=rng)
-        F, _ = network.forward(theta, X, train=True, rng=rng)
+        params = network.layout.views(theta)
+        F, _ = network.forward(params, X, train=True, rng=rng)
         assert gradient.dtype == F.dtype == network.scores(theta, X).dtype == dtype
 
 

@@ -90,3 +90,9 @@ def test_the_relative_error_is_symmetric_and_has_no_unit(a, b, unit):
 
 def test_a_gradient_that_is_not_a_number_is_no_small_error():
     assert not relative_error(np.array([1.0, np.nan]), np.array([1.0, 2.0])) < 1e-6
+
+
+@pytest.mark.parametrize(("floor", "error"), [(0.0, 1), (6.0, 1), (14.0, 5 / 7)])
+def test_a_floor_counts_where_it_is_larger_than_the_norms(floor, error):
+    gradient = np.array([3.0, 4.0])
+    assert relative_error(2 * gradient, gradient * 0, floor) == pytest.approx(error, rel=1e-14)

@@ -1,6 +1,7 @@
 """L-BFGS against the dense formula, known minima and its own promises."""
 
 import math
+import pickle
 from collections import deque
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmlp.nn.linear import LinearObjective
 from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy
 from skmlp.nn.preconditioners import diagonal, shared_gram
-from skmlp.optim.lbfgs import lbfgs, remember, two_loop
+from skmlp.optim.lbfgs import Past, lbfgs, remember, two_loop
 from skmlp.optim.newton import newton
 
 
@@ -139,7 +140,7 @@ def test_the_optimum_is_that_of_newton(build, options):
 @pytest.mark.parametrize("memory", [1, 3, 10])
 def test_any_memory_leads_to_the_optimum(memory):
     objective = make_objective()
-    end = lbfgs(start(objective), tol=1e-12, max_iter=500, memory=memory)
+    end = lbfgs(start(objective), tol=1e-12, max_iter=500, past=Past.empty(memory))
     assert end.converged
     assert end.point.value == pytest.approx(smallest_value(objective), rel=1e-8)
 
@@ -147,7 +148,7 @@ def test_any_memory_leads_to_the_optimum(memory):
 @pytest.mark.parametrize("theta", [(-1.2, 1.0), (0.0, 0.0), (3.0, -4.0)])
 @pytest.mark.parametrize("memory", [1, 10])
 def test_the_minimum_of_a_bent_valley_is_found(memory, theta):
-    end = lbfgs(Rosenbrock(theta), tol=1e-14, max_iter=500, memory=memory)
+    end = lbfgs(Rosenbrock(theta), tol=1e-14, max_iter=500, past=Past.empty(memory))
     assert end.converged
     assert_allclose(end.point.theta, [1, 1], rtol=1e-5)
 
@@ -187,7 +188,7 @@ def test_the_preconditioner_is_built_anew_ever_more_rarely():
 
 def test_memory_pays():
     point = start(make_objective())
-    steps = [lbfgs(point, tol=1e-12, max_iter=500, memory=m).n_iter for m in (1, 10)]
+    steps = [lbfgs(point, tol=1e-12, max_iter=500, past=Past.empty(m)).n_iter for m in (1, 10)]
     assert steps[1] < steps[0]
 
 
@@ -246,6 +247,15 @@ def test_only_positive_curvature_is_remembered():
     # The oldest is forgotten first.
     assert [tuple(y / s) for _, y, _ in steps] == [(2.0, 2.0), (4.0, 4.0)]
     assert [r for _, _, r in steps] == [1 / 10, 1 / 20]
+
+
+def test_steps_too_small_to_be_squared_are_not_remembered():
+    s, y = np.array([2.0, 1.0]), np.array([1e-170, 2e-170])
+    assert s @ y > 0
+    steps = deque()
+    remember(steps, s, y)
+    assert not steps
+    assert_array_equal(two_loop(s, steps, np.copy), s)
 
 
 # Stopping
@@ -348,3 +358,13 @@ def test_at_a_flat_point_nothing_is_done():
     assert end.converged
     assert end.n_iter == 0
     assert end.point.value == 1
+
+
+def test_a_minimization_goes_on_where_it_stopped():
+    whole = lbfgs(Rosenbrock(np.array([-1.2, 1.0])), tol=0, max_iter=12)
+    past = Past.empty()
+    half = lbfgs(Rosenbrock(np.array([-1.2, 1.0])), tol=0, max_iter=7, past=past)
+    rest = lbfgs(half.point, tol=0, max_iter=5, past=pickle.loads(pickle.dumps(past)))
+    np.testing.assert_array_equal(rest.point.theta, whole.point.theta)
+    alone = lbfgs(half.point, tol=0, max_iter=5)
+    assert not np.array_equal(alone.point.theta, whole.point.theta)

@@ -112,7 +112,7 @@ def adam_by_hand(grads, theta, beta1, beta2, eps, weight_decay=0.0):
         (Adam(beta1=0.8, beta2=0.95, eps=0.01), adam_by_hand),
         (AdamW(beta1=0.8, beta2=0.95, eps=0.01, weight_decay=0.3), adam_by_hand),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", repr(value)),
 )
 def test_direction_equals_the_formula_entry_by_entry(optimizer, by_hand):
     grads = random_gradients()

@@ -173,6 +173,42 @@ def test_only_the_progress_matters(schedule, p):
     assert twice(2 * p * schedule.duration) == schedule(p * schedule.duration)
 
 
+# The end of a planned change.
+
+
+@pytest.mark.parametrize(
+    ("schedule", "end"),
+    [
+        (Constant(0.3), 0),
+        (PiecewiseConstant([0.3, 0.1, 0.02], [2.5, 7]), 7),
+        (PiecewiseConstant([0.3, 0.1], np.array([4.0])), 4),
+        (PiecewiseConstant([0.3], []), 0),
+        (StepDecay(0.3, every=2.5), 0),
+        (Exponential(0.3), 0),
+        (InverseScaling(0.3), 0),
+        (Polynomial(0.3, duration=8), 8),
+        (Cosine(0.3, duration=8), 8),
+        (OneCycle(0.3, duration=8), 8),
+        (Cosine(0.3), 0),
+        (Cosine(0.3).over(30), 30),
+        (ReduceOnPlateau(0.3), 0),
+        (Warmup(0.3, duration=2.5), 2.5),
+        (Warmup(Cosine(0.3, duration=5.5), duration=2.5), 8),
+        (Warmup(Cosine(0.3), duration=2.5).over(30), 30),
+    ],
+    ids=repr,
+)
+def test_settled_at(schedule, end):
+    assert schedule.settled_at == end
+
+
+@pytest.mark.parametrize("schedule", [s for s in ALL if s.settled_at], ids=repr)
+def test_a_schedule_changes_until_it_is_settled_but_not_after(schedule):
+    end = schedule.settled_at
+    assert {schedule(end + t) for t in (0.5, 1, 100)} == {schedule(end)}
+    assert schedule(end - 1) != schedule(end)
+
+
 # Durations.
 
 

@@ -357,7 +357,11 @@ def infinite(theta, rows, rng):
 
 @pytest.mark.parametrize(
     ("objective", "value"),
-    [(overflow, r"[\d.]+|nan|inf"), (not_a_number, "nan"), (infinite, "inf")],
+    [
+        (overflow, "0.0, and its derivative or the parameters are not finite or explode"),
+        (not_a_number, "nan"),
+        (infinite, "inf"),
+    ],
 )
 def test_divergence_is_an_error_that_says_when_and_what_to_do(objective, value):
     training = start()
