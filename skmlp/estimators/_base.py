@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from contextlib import contextmanager
 from typing import ClassVar
 
 import numpy as np
@@ -33,17 +34,39 @@ class TunableObjects:
         self : estimator
             The estimator itself.
         """
+        super().set_params(**{key: value for key, value in params.items() if "__" not in key})
+        nested = {key: value for key, value in params.items() if "__" in key}
         for name in self._objects:
-            nested = any(key.startswith(f"{name}__") for key in params)
-            value = params.get(name, getattr(self, name))
-            if nested and not hasattr(value, "get_params"):
-                others = {key: other for key, other in params.items() if key != name}
-                params = {name: self._as_object(name, value), **others}
-        return super().set_params(**params)
+            value = getattr(self, name)
+            if any(key.startswith(f"{name}__") for key in nested) and not hasattr(
+                value, "get_params"
+            ):
+                setattr(self, name, self._as_object(name, value))
+        return super().set_params(**nested)
 
     def _as_object(self, name, value):
         """Return the object that the value of a parameter stands for."""
         return self._objects[name](value)
+
+
+@contextmanager
+def unchanged_by_errors(estimator):
+    """Give an estimator its attributes back if the block fails: a bad call leaves no trace."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def check_seed(random_state):
+    """Raise ValueError unless `random_state` is what scikit-learn takes for one."""
+    try:
+        check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(f"random_state must be a seed. {error}") from None
 
 
 def random_generator(random_state):
@@ -92,6 +115,8 @@ class Recorder:
         All that was said of every iteration.
     asked_to_stop : bool
         Whether the fit ends because of early stopping, a callback or an interrupt.
+    start_loss : float
+        The objective before the first iteration, where a solver knows it.
     came_to_rest : bool
         Whether it ends because there is no more to gain; the solver says so.
     """
@@ -118,6 +143,7 @@ class Recorder:
         self.losses = []
         self.history = []
         self.asked_to_stop = False
+        self.start_loss = np.nan
         self.came_to_rest = False
         callbacks.iteration_begins(lambda: attributes(theta))
 

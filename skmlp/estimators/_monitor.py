@@ -36,6 +36,8 @@ class Monitor:
     scorer : callable or None
         ``scorer(estimator, X, y) -> float``, larger is better. None means that the loss is
         monitored.
+    weights_given : bool
+        Whether the scorer gets the weights of the rows, too.
 
     Attributes
     ----------
@@ -45,14 +47,16 @@ class Monitor:
         Score after every iteration; without a scorer the negative loss.
     """
 
-    def __init__(self, estimator, loss, rows, y, scorer):
+    def __init__(self, estimator, loss, rows, y, scorer, weights_given):
         self.estimator = copy(estimator)
+        # The rows have become arrays, which have no names of features.
+        vars(self.estimator).pop("feature_names_in_", None)
         self.loss = loss
         self.rows = rows
         self.y = y
         self.scorer = scorer
         self.share = rows.weight / rows.weight.sum()
-        self.weighted = {} if np.ptp(rows.weight) == 0 else {"sample_weight": rows.weight}
+        self.weighted = {"sample_weight": rows.weight} if weights_given else {}
         self.losses = []
         self.scores = []
 
@@ -64,10 +68,20 @@ class Monitor:
         if self.scorer is None:
             self.scores.append(-self.losses[-1])
         else:
-            self.estimator.theta_ = theta
-            score = self.scorer(self.estimator, self.rows.X, self.y, **self.weighted)
-            self.scores.append(float(score))
+            self.scores.append(self._score(theta))
         return -self.scores[-1]
+
+    def _score(self, theta):
+        self.estimator.theta_ = theta
+        try:
+            score = float(self.scorer(self.estimator, self.rows.X, self.y, **self.weighted))
+        except Exception as error:
+            raise ValueError(
+                f"monitor must be able to score the validation rows, got {error!r}."
+            ) from error
+        if np.isnan(score):
+            raise ValueError("monitor must return a number for the validation rows, got NaN.")
+        return score
 
     def report(self):
         """Return what there is to say after the last iteration."""

@@ -1,9 +1,9 @@
 """What the docstrings of the network estimators have in common."""
 
 ARCHITECTURE = """\
-hidden_layer_sizes : int or sequence of int, default=(128, 128)
+hidden_layer_sizes : int or sequence of int, default=(200, 100)
         Numbers of units of the hidden layers. ``()`` is a linear model.
-    activation : str, Activation or list of these, default="relu"
+    activation : str, Activation or list of these, default="tanh"
         Of all hidden layers, or one for each: ``"identity"``, ``"relu"``, ``"leaky_relu"``,
         ``"elu"``, ``"selu"``, ``"gelu"``, ``"silu"``, ``"softplus"``, ``"tanh"``,
         ``"logistic"``, an object of `skmlp.nn.activations`, or your own `Activation`."""
@@ -15,10 +15,12 @@ optimizer : str or Optimizer, default="adam"
         grid search reaches as ``optimizer__beta1``. ``"lbfgs"`` takes all rows at once: for small
         data, without dropout and augmentation.
     learning_rate : "auto", float or Schedule, default="auto"
-        Step size: constant, or a schedule of `skmlp.optim` in epochs. ``"auto"`` starts at a rate
-        that suits the optimizer and lowers it by 5 % every epoch. If you tune one parameter, tune
+        Step size: constant, or a schedule of `skmlp.optim` in epochs. ``"auto"`` falls from a rate
+        that suits the optimizer to a twentieth of it along half a cosine, with which a fit ends,
+        unless `max_iter` ends it before; `partial_fit` goes on at the last rate. It takes 40
+        epochs, on small data as many as make 400 steps, up to 200. If you tune one parameter, tune
         this one; `learning_rate_range_test` suggests where to look. lbfgs finds its own.
-    alpha : float, default=1e-5
+    alpha : float, default=3e-5
         Strength of the L2 penalty on the weights; biases are not penalized.
     batch_norm : bool, default=False
         Whether to normalize the pre-activations of every hidden layer over each batch.
@@ -33,15 +35,18 @@ optimizer : str or Optimizer, default="adam"
         shape (n_rows, n_outputs). Both must keep their shapes.
     initializer : str or Initializer, default="auto"
         Of the weights of hidden layers: ``"glorot"``, ``"he"``, ``"lecun"`` or an object.
-        ``"auto"`` takes what suits the activation. The output layer has Glorot's.
+        ``"auto"`` takes what suits the activation. The output layer has Glorot's. Biases of hidden
+        layers are drawn uniformly up to ``1 / sqrt(fan_in)``.
     batch_size : "auto" or int, default="auto"
-        Rows in a mini-batch; a larger number than there are rows means all. ``"auto"`` is 128.
+        Rows in a mini-batch; a larger number than there are rows means all. ``"auto"`` is a
+        hundredth of the rows, but between 32 and 256.
     max_iter : int, default=200
         Largest number of epochs; with lbfgs, of steps.
     tol : float, default=1e-4
         The training has come to rest when for `n_iter_no_change` epochs its objective has not
         fallen by this much: in nats for a classifier, as a share of what the best constant costs
-        for a regressor. With lbfgs, when ten steps together have gained less than that.
+        for a regressor. Epochs before the end of a schedule that has one do not count. With lbfgs,
+        when ten steps together have gained less than that.
     n_iter_no_change : int, default=10
         Patience in epochs, for `tol` and for early stopping.
     early_stopping : bool, default=False
@@ -57,7 +62,7 @@ optimizer : str or Optimizer, default="adam"
 ADMINISTRATION = """\
 warm_start : bool, default=False
         Whether ``fit`` goes on from where the last one ended, with the optimizer's memory and the
-        clock of the schedule.
+        clock of the schedule. Early stopping begins anew in every call.
     shuffle : bool or "with_replacement", default=True
         Visit the rows of every epoch in random order, in the given order, or draw each one
         independently.
@@ -72,9 +77,9 @@ warm_start : bool, default=False
 
 ATTRIBUTES = """\
 coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights of every layer of units.
+        Weights of every layer of units in prediction, where batch norm is a part of them.
     intercepts_ : list of ndarray of shape (fan_out,)
-        Their biases; with batch norm, those of hidden layers are its shifts.
+        Their biases.
     n_iter_ : int
         Epochs made, those before a warm start included.
     loss_ : float
@@ -102,7 +107,7 @@ coefs_ : list of ndarray of shape (fan_in, fan_out)
     theta_ : ndarray of shape (n_params,)
         All parameters in one vector, with batch norm's statistics.
     network_ : Network
-        The function of which theta_ holds the parameters.
+        The function of which ``theta_`` holds the parameters.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -110,8 +115,8 @@ coefs_ : list of ndarray of shape (fan_in, fan_out)
 
 NOTES = """\
 An epoch costs O(n_samples n_weights) time. Memory beyond X: a few copies of the parameters, and
-    the activations of one batch. A row with weight 2 counts twice in the objective, but once in the
-    statistics of batch norm.
+    the activations of one batch, with lbfgs of all rows. Holding rows out copies X. A row with
+    weight 2 counts twice in the objective, but once in the statistics of batch norm.
 
     Training is reproducible bit for bit for a seed, on the same machine and number of threads."""
 

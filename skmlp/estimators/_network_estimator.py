@@ -2,38 +2,51 @@
 
 from copy import deepcopy
 from functools import partial
-from numbers import Integral
+from math import ceil
 from time import perf_counter
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmlp._sklearn import CallbackSupportMixin, with_callbacks
-from skmlp.estimators._base import Recorder, TunableObjects, random_generator, warn_caller
+from skmlp.estimators._base import (
+    Recorder,
+    TunableObjects,
+    check_seed,
+    random_generator,
+    unchanged_by_errors,
+    warn_caller,
+)
 from skmlp.estimators._callbacks import IterationCallbacks
 from skmlp.estimators._monitor import Monitor, check_monitor
 from skmlp.estimators._network_pieces import (
     build_network,
+    check_layer,
     check_network_parameters,
     checked_augment,
+    epochs_to_make,
     network_dtype,
     network_optimizer,
     network_schedule,
     rows_in_batch,
 )
 from skmlp.estimators._rows import Rows, check_validation_data
+from skmlp.estimators._targets import check_row_weights
 from skmlp.nn.backprop import NetworkObjective, NetworkPoint
 from skmlp.optim.batches import epoch_batches
 from skmlp.optim.early_stopping import EarlyStopping
-from skmlp.optim.lbfgs import lbfgs
+from skmlp.optim.lbfgs import Past, lbfgs
 from skmlp.optim.optimizers import SGD
+from skmlp.optim.schedules import Cosine
 from skmlp.optim.training import Training, diverged, run_epochs
 
-# A loss this many times that of the first epoch, or of the best constant, has exploded.
-EXPLOSION = 100.0
+# A loss this many times that of the start (on some rows), of the first epoch, and of the best
+# constant has exploded.
+EXPLOSION, LOOK = 100.0, 1000
+# A network that ends with a loss this many times that of the best constant has learned nothing.
+USELESS = 2.0
 
 FITTED = (
     "theta_",
@@ -71,15 +84,21 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
     - ``_dense_targets(targets)``: one column of numbers for each output, for augmentations,
     - ``_training_loss()``: the loss to minimize, and ``_make_loss()`` that to watch,
     - ``_count_outputs(targets)``: the number of columns of scores,
-    - ``_check_weights(sample_weight, targets, n_present)``: weights of the training rows, among
-      which there must be so many classes,
+    - ``_class_factors(targets, weight, n_present)``: a function of targets, the factors on the
+      weights of rows, given the training rows, among which there must be so many classes,
     - ``_units(loss, rows)``: the units of the output, or None,
     - ``_split(rows, rng)``: row numbers for training and for validation.
     """
 
+    # What a training that goes on needs: the state of mini-batches, and the memory of L-BFGS.
+    _training = None
+    _past = None
+
     def _as_object(self, name, value):
         if name == "learning_rate":
-            return network_schedule(value, self.optimizer)
+            schedule = network_schedule(value, self.optimizer)
+            # The automatic one depends on the data; one whose parts are set spans the whole fit.
+            return Cosine(schedule.rate) if isinstance(value, str) else schedule
         return super()._as_object(name, value)
 
     def __sklearn_tags__(self):
@@ -90,17 +109,14 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
     def _check_parameters(self):
         check_network_parameters(self)
         check_monitor(self.monitor)
-        try:
-            check_random_state(self.random_state)
-        except ValueError as error:
-            raise ValueError(f"random_state must be a seed. {error}") from None
+        check_seed(self.random_state)
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
         """Train the network.
 
         An interrupt (Ctrl-C) ends the training early with a warning and leaves the network as it
-        was after the last epoch.
+        was after the last epoch, or with early stopping after the best.
 
         Parameters
         ----------
@@ -129,15 +145,22 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             training diverges.
         """
         self._check_parameters()
-        rows = self._training_rows(X, y, sample_weight, self._known_classes(), n_present=2)
-        validation = self._validation_rows(X_val, y_val, sample_weight_val)
-        if validation is None and self.early_stopping:
-            train, held_out = self._split(rows, random_generator(self.random_state))
-            rows, validation = rows.take(train), rows.take(held_out)
-        if not self.warm_start:
-            self._forget()
-        objective = self._prepare(rows)
-        recorder = self._recorder((X, y, sample_weight), validation, self.max_iter)
+        with unchanged_by_errors(self):
+            known = self._known_classes()
+            rows, factors = self._training_rows(X, y, sample_weight, known, n_present=2)
+            validation = self._validation_rows(X_val, y_val, sample_weight_val, rows)
+            if validation is not None:
+                validation = emphasized(validation, factors, "sample_weight_val")
+            elif self.early_stopping:
+                train, held_out = self._split(rows, random_generator(self.random_state))
+                rows, validation = rows.take(train), rows.take(held_out)
+            if not self.warm_start:
+                self._forget()
+            objective = self._prepare(rows)
+        weights_given = (sample_weight if X_val is None else sample_weight_val) is not None
+        recorder = self._recorder(
+            (X, y, sample_weight), validation, self.max_iter, weights_given=weights_given
+        )
         train = self._train_whole if self.optimizer == "lbfgs" else self._train_batches
         try:
             train(objective, recorder, self.max_iter)
@@ -148,24 +171,30 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
                 f"was interrupted after {len(recorder.losses)} epochs; the network is as it was "
                 "then. Call fit again with warm_start=True to go on",
             )
+        except Exception:
+            self._training = self._past = None
+            raise
         self._conclude(recorder)
+        if recorder.stopped_early or not recorder.asked_to_stop:
+            self._warn_if_useless(objective)
         return self
 
     def _partial_fit(self, X, y, sample_weight, known=None):
         """Make one epoch over the rows."""
         self._check_parameters()
-        first = not hasattr(self, "theta_")
-        rows = self._training_rows(X, y, sample_weight, known, n_present=1, reset=first)
-        if first:
-            self._forget()
-        objective = self._prepare(rows)
+        with unchanged_by_errors(self):
+            first = not hasattr(self, "theta_")
+            rows, _ = self._training_rows(X, y, sample_weight, known, n_present=1, reset=first)
+            if first:
+                self._forget()
+            objective = self._prepare(rows)
         recorder = self._recorder((X, y, sample_weight), None, 1)
         self._train_batches(objective, recorder, 1)
         self._conclude(recorder)
         return self
 
     def _training_rows(self, X, y, sample_weight, known, *, n_present, reset=True):
-        """Check the training data and return those rows that have a weight."""
+        """Check the training data; return the rows that have a weight, and the class factors."""
         X, y = validate_data(
             self,
             X,
@@ -177,24 +206,40 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             y_numeric=is_regressor(self),
         )
         targets = self._encode(y, "y", known)
-        weight = self._check_weights(sample_weight, targets, n_present)
-        rows = Rows(X, targets, weight)
-        return rows if weight.all() else rows.take(np.flatnonzero(weight))
+        weight = check_row_weights(sample_weight, len(targets))
+        factors = self._class_factors(targets, weight, n_present)
+        rows = emphasized(Rows(X, targets, weight), factors, "sample_weight")
+        return (rows if rows.weight.all() else rows.take(np.flatnonzero(rows.weight))), factors
 
-    def _validation_rows(self, X_val, y_val, sample_weight_val):
-        """Check the validation data of `fit`; None if there are none."""
+    def _validation_rows(self, X_val, y_val, sample_weight_val, rows):
+        """Check the validation data of `fit` beside its training rows; None if there are none."""
         dtype = network_dtype(self)
         data = check_validation_data(self, X_val, y_val, sample_weight_val, dtype)
         if data is None:
             return None
         X, y, weight = data
-        return Rows(X, self._encode(y, "y_val"), weight)
+        targets = self._encode(y, "y_val")
+        if targets.shape[1:] != rows.targets.shape[1:]:
+            raise ValueError(f"y_val must have as many columns as y, got shape {y.shape}.")
+        try:
+            self._make_loss().check_targets(targets)
+        except ValueError as error:
+            raise ValueError(f"y_val must be like y. {error}") from None
+        return Rows(X, targets, weight)
+
+    def _training_objective(self, X, y, sample_weight):
+        """Return J, all ready to be trained from the start: for those who look into a training."""
+        self._check_parameters()
+        known = self._known_classes()
+        rows, _ = self._training_rows(X, y, sample_weight, known, n_present=2)
+        self._forget()
+        return self._prepare(rows)
 
     def _forget(self):
         """Drop what a former fit has left, other than what validation has just set."""
         for name in FITTED:
             vars(self).pop(name, None)
-        self._training = None
+        self._training = self._past = None
 
     def _prepare(self, rows):
         """Set up network, parameters and training, new or those of the last fit; return J."""
@@ -242,13 +287,13 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         penalized = network.layout.penalized
         self._training = Training.start(theta, deepcopy(plain), rng, penalized)
 
-    def _recorder(self, given, validation, max_iter):
+    def _recorder(self, given, validation, max_iter, weights_given=False):
         """Return who takes note of every epoch."""
         monitor = stopping = None
         if validation is not None:
             scorer = check_monitor(self.monitor)
             y = self._decode(validation.targets)
-            monitor = Monitor(self, self._make_loss(), validation, y, scorer)
+            monitor = Monitor(self, self._make_loss(), validation, y, scorer, weights_given)
             stopping = EarlyStopping(monitor, self.n_iter_no_change)
         return Recorder(
             IterationCallbacks(self, *given, max_iter),
@@ -263,12 +308,41 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
 
     def _train_batches(self, objective, recorder, n_epochs):
         """Train with mini-batches for some epochs, until a plateau or until early stopping."""
-        training, unit = self._training, objective.unit
-        n_samples = len(objective.weight)
-        schedule = network_schedule(self.learning_rate, self.optimizer)
+        self._past = None
+        training, n_samples = self._training, len(objective.weight)
+        batch_size = rows_in_batch(self.batch_size, n_samples)
+        n_batches = ceil(n_samples / batch_size)
+        n_epochs = epochs_to_make(self.learning_rate, n_epochs, training.epoch, n_batches)
+        schedule = network_schedule(self.learning_rate, self.optimizer, n_batches)
         schedule = schedule.over(max(self.max_iter, training.epoch + n_epochs))
         patience = np.inf if recorder.stop_early else self.n_iter_no_change
-        plateau = EarlyStopping(lambda theta: recorder.losses[-1], patience, self.tol, unit)
+        plateau = EarlyStopping(
+            lambda theta: recorder.losses[-1], patience, self.tol, objective.unit
+        )
+
+        def is_at_rest(training, epoch):
+            return training.epoch > schedule.settled_at and plateau(training.theta)
+
+        run_epochs(
+            training,
+            objective,
+            schedule,
+            partial(epoch_batches, np.arange(n_samples), batch_size, self.shuffle),
+            n_epochs,
+            [self._note_taker(objective, recorder), is_at_rest],
+        )
+        recorder.came_to_rest = plateau.stopped
+
+    def _note_taker(self, objective, recorder):
+        """Return the listener that records an epoch, lets the schedule react, and sees explosions.
+
+        It stops the training when the recorder wants to.
+        """
+        unit = objective.unit
+        theta = self._training.theta
+        start = objective.mean_loss(theta, slice(LOOK)) + objective.penalty(theta)
+        # Targets that are all alike cost nothing.
+        bound = EXPLOSION * unit * max(start, abs(objective.cost_of_constant()), 1.0)
 
         def take_note(training, epoch):
             stop = recorder(
@@ -278,26 +352,30 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
                 gradient_norm=epoch.gradient_norm * unit,
                 seconds=epoch.seconds,
             )
-            if recorder.losses[-1] > EXPLOSION * max(recorder.losses[0], unit):
+            if recorder.losses[-1] > max(bound, EXPLOSION * abs(recorder.losses[0])):
                 raise diverged(training.epoch, recorder.losses[-1])
             watched = recorder.stopping.losses if recorder.stopping else recorder.losses
             training.react(watched[-1])
-            return plateau(training.theta) or stop
+            return stop
 
-        run_epochs(
-            training,
-            objective,
-            schedule,
-            partial(
-                epoch_batches,
-                np.arange(n_samples),
-                rows_in_batch(self.batch_size, n_samples),
-                self.shuffle,
-            ),
-            n_epochs,
-            [take_note],
-        )
-        recorder.came_to_rest = plateau.stopped
+        return take_note
+
+    def _warn_if_useless(self, objective):
+        """Warn of a fitted network that is much worse than the best constant prediction."""
+        unit, constant = objective.unit, objective.cost_of_constant()
+        # A user's loss may be negative.
+        limit = constant + (USELESS - 1) * abs(constant) + self.tol
+        # The objective, which has the penalty too, is known; the mean loss costs an evaluation.
+        if self.loss_ / unit <= limit:
+            return
+        loss = objective.mean_loss(self.theta_)
+        if not loss <= limit:
+            self._warn(
+                ConvergenceWarning,
+                f"ended with a mean loss of {loss * unit:.3g}, worse than the best constant "
+                f"prediction ({constant * unit:.3g}). Use a smaller learning_rate, more epochs, "
+                "or scale the features",
+            )
 
     def _train_whole(self, objective, recorder, max_iter):
         """Minimize with L-BFGS, all rows at once."""
@@ -314,17 +392,36 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
 
         with np.errstate(over="ignore", invalid="ignore"):
             start = NetworkPoint(objective, self._training.theta.astype(np.float64))
-        if not np.isfinite(start.value):
+        if not (np.isfinite(start.value) and np.isfinite(start.gradient).all()):
             raise diverged(1, start.value)
-        minimum = lbfgs(start, tol=self.tol, unit=1.0, max_iter=max_iter, on_step=take_note)
+        recorder.start_loss = start.value * unit
+        self._past = self._past or Past.empty()
+        scale = objective.network.output_preconditioner
+        minimum = lbfgs(
+            start,
+            tol=self.tol,
+            unit=1.0,
+            max_iter=max_iter,
+            preconditioner=lambda point: lambda v: scale * v,
+            past=self._past,
+            on_step=take_note,
+        )
         recorder.theta = minimum.point.theta
         recorder.came_to_rest = minimum.converged
         if not (minimum.converged or recorder.asked_to_stop):
-            self._warn(
-                ConvergenceWarning,
-                f"stopped at max_iter={max_iter}, before its objective, {minimum.point.value:.6g},"
-                " came to rest. To go on, increase max_iter or tol, or scale the features",
-            )
+            self._warn_of_lbfgs(minimum, max_iter, unit)
+
+    def _warn_of_lbfgs(self, minimum, max_iter, unit):
+        """Warn of a minimization that ended before it came to rest."""
+        where, advice = f"at max_iter={max_iter}", "increase max_iter or tol"
+        if minimum.n_iter < max_iter:
+            where = f"after {minimum.n_iter} steps, where no step lowers the objective"
+            advice = "take a smooth activation such as 'tanh' and a smooth loss, increase tol"
+        self._warn(
+            ConvergenceWarning,
+            f"stopped {where}, before its objective, {minimum.point.value * unit:.6g}, came to "
+            f"rest. To go on, {advice}, or scale the features",
+        )
 
     def _conclude(self, recorder):
         """Set the fitted attributes."""
@@ -332,13 +429,14 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         if recorder.stop_early and recorder.stopping.best_theta is not None:
             theta, n_iter = recorder.stopping.best_theta, recorder.stopping.best_iter
             self._training.theta[...] = theta
+            self._past = None
         if self.optimizer == "lbfgs":
             self._training = None
         self.theta_ = theta.astype(network_dtype(self))
         self.history_ = longer(getattr(self, "history_", {}), recorder.history)
         self.loss_curve_ = self.history_.get("loss", [])
-        self.loss_ = recorder.losses[n_iter - 1] if recorder.losses else np.nan
-        self.best_loss_ = min(self.loss_curve_, default=np.nan)
+        self.loss_ = recorder.losses[n_iter - 1] if recorder.losses else recorder.start_loss
+        self.best_loss_ = min(self.loss_curve_, default=self.loss_)
         self.n_iter_ = len(self.loss_curve_)
         self.validation_loss_curve_ = self.history_.get("validation_loss")
         self.validation_scores_ = self.history_.get("validation_score")
@@ -350,11 +448,14 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
 
     def _scores(self, X):
         """Return the raw scores of rows, shape (n_samples, n_outputs)."""
-        return self.network_.scores(self.theta_, self._check_rows(X))
+        X = self._check_rows(X)
+        return self.network_.scores(self.theta_.astype(X.dtype, copy=False), X)
 
     def _check_rows(self, X):
+        """Check rows to predict for: in double precision if they or the parameters have it."""
         check_is_fitted(self, "theta_")
-        return validate_data(self, X, reset=False, accept_sparse="csr", dtype=self.theta_.dtype)
+        dtypes = list(dict.fromkeys([np.float64, self.theta_.dtype.type]))
+        return validate_data(self, X, reset=False, accept_sparse="csr", dtype=dtypes)
 
     def hidden_features(self, X, layer=-1):
         r"""Compute the activations of a hidden layer: the map :math:`\phi(x)` that was learned.
@@ -380,21 +481,37 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         """
         X = self._check_rows(X)
         ends = self.network_.hidden
-        if not isinstance(layer, Integral) or not -len(ends) <= layer < len(ends):
-            raise ValueError(
-                f"layer must be the index of one of the {len(ends)} hidden layers, got {layer!r}."
-            )
-        return self.network_.activations(self.theta_, X, ends[layer])
+        check_layer(layer, len(ends))
+        return self.network_.activations(self.theta_.astype(X.dtype, copy=False), X, ends[layer])
 
     @property
     def coefs_(self):
         """Weights of each layer of units, a list of arrays of shape (fan_in, fan_out)."""
+        check_is_fitted(self, "theta_")
         return self.network_.coefficients(self.theta_)[0]
 
     @property
     def intercepts_(self):
         """Biases of each layer of units, a list of arrays of shape (fan_out,)."""
+        check_is_fitted(self, "theta_")
         return self.network_.coefficients(self.theta_)[1]
+
+
+def emphasized(rows, factors, name):
+    """Return rows with the factors of their classes in their weights, which are called `name`."""
+    with np.errstate(over="ignore"):
+        weight = rows.weight * factors(rows.targets)
+    check_row_weights(weight, len(weight), f"{name} times class_weight")
+    return Rows(rows.X, rows.targets, weight)
+
+
+def check_network(name, net):
+    """Raise TypeError unless `net` is a network estimator."""
+    if not isinstance(net, NetworkEstimator):
+        raise TypeError(
+            f"{name} must be an MLPNet or MLPNetRegressor (of a pipeline, its last step), "
+            f"got {net!r}."
+        )
 
 
 def describe(network):

@@ -1,8 +1,10 @@
 """From the parameters of a network estimator to the pieces of its network and its training."""
 
+from math import ceil
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skmlp._spec import check_bool, check_integer, check_option, check_real, resolve
 from skmlp.nn.activations import get_activation
@@ -10,12 +12,15 @@ from skmlp.nn.initializers import get_initializer
 from skmlp.nn.network import mlp
 from skmlp.optim.batches import check_shuffle
 from skmlp.optim.optimizers import OPTIMIZERS, Optimizer
-from skmlp.optim.schedules import Exponential, get_schedule
+from skmlp.optim.schedules import Cosine, get_schedule
 
 # L-BFGS takes all rows at once and has a loop of its own: no optimizer stands for it.
 WITH_LBFGS = {**OPTIMIZERS, "lbfgs": lambda: None}
 DTYPES = ("auto", "float32", "float64")
-MAX_BATCH = 128
+# What "auto" stands for: benchmarks/study_defaults.py shows what these numbers are worth.
+AUTO_STEPS, AUTO_EPOCHS = 400, (40, 200)
+AUTO_END = 0.05
+AUTO_BATCHES, SMALLEST_BATCH, LARGEST_BATCH = 100, 32, 256
 # Share of a new batch in the running statistics of batch norm.
 BATCH_SHARE = 0.1
 
@@ -32,6 +37,15 @@ def hidden_sizes(value):
             f"layer, got {value!r}."
         )
     return [int(n) for n in sizes]
+
+
+def check_layer(layer, n_layers):
+    """Raise unless `layer` is the index of one of so many hidden layers."""
+    is_index = isinstance(layer, Integral) and not isinstance(layer, bool)
+    if not is_index or not -n_layers <= layer < n_layers:
+        raise ValueError(
+            f"layer must be the index of one of the {n_layers} hidden layers, got {layer!r}."
+        )
 
 
 def one_a_layer(name, value, n_layers):
@@ -70,11 +84,22 @@ def network_optimizer(value):
     return resolve("optimizer", value, WITH_LBFGS, Optimizer)
 
 
-def network_schedule(learning_rate, optimizer):
+def auto_epochs(n_batches):
+    """Return the epochs of the automatic schedule: few batches need more of them."""
+    low, high = AUTO_EPOCHS
+    return min(max(ceil(AUTO_STEPS / n_batches), low), high)
+
+
+def network_schedule(learning_rate, optimizer, n_batches=AUTO_STEPS):
     """Return the schedule; ``"auto"`` is one that suits the optimizer."""
     if isinstance(learning_rate, str):
-        check_option("learning_rate", learning_rate, ("auto",))
-        return Exponential(getattr(network_optimizer(optimizer), "customary_rate", 1.0), 0.95)
+        if learning_rate != "auto":
+            raise ValueError(
+                "learning_rate must be 'auto', a positive number or an instance of Schedule, "
+                f"got {learning_rate!r}."
+            )
+        rate = getattr(network_optimizer(optimizer), "customary_rate", 1.0)
+        return Cosine(rate, end=AUTO_END * rate, duration=auto_epochs(n_batches))
     return get_schedule(learning_rate)
 
 
@@ -85,9 +110,17 @@ def network_dtype(estimator):
     return np.dtype(estimator.dtype)
 
 
+def epochs_to_make(learning_rate, max_iter, epoch, n_batches):
+    """Return how many epochs a call of fit makes; with the automatic schedule it ends them."""
+    left = auto_epochs(n_batches) - epoch
+    return min(max_iter, left) if isinstance(learning_rate, str) and left > 0 else max_iter
+
+
 def rows_in_batch(batch_size, n_samples):
     """Return the number of rows in a mini-batch."""
-    return min(MAX_BATCH if batch_size == "auto" else batch_size, n_samples)
+    if batch_size == "auto":
+        batch_size = min(max(n_samples // AUTO_BATCHES, SMALLEST_BATCH), LARGEST_BATCH)
+    return min(batch_size, n_samples)
 
 
 def check_network_parameters(estimator):
@@ -157,6 +190,10 @@ def checked_augment(augment):
                 raise ValueError(
                     f"augment must return {name} of the shape that it gets, {old.shape}, "
                     f"got {shape if shape is not None else type(new).__name__}."
+                )
+            if not np.isfinite(new.data if issparse(new) else new).all():
+                raise ValueError(
+                    f"augment must return {name} of finite numbers, got NaN or infinity."
                 )
         X_new, y_new = answer
         return X_new.astype(X.dtype, copy=False), y_new.astype(y.dtype, copy=False)

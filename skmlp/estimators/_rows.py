@@ -72,13 +72,20 @@ def check_validation_data(estimator, X_val, y_val, sample_weight_val, dtype):
         check_same_features(estimator, X_val)
     except ValueError as error:
         raise ValueError(f"X_val must be like X. {error}") from None
-    y = np.asarray(y_val)
+    y = check_array(
+        y_val,
+        accept_sparse="csr",
+        dtype=None,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        input_name="y_val",
+    )
     if y.shape[:1] != (X.shape[0],):
         raise ValueError(
             f"y_val must have one target for each of the {X.shape[0]} rows of X_val, "
             f"got shape {y.shape}."
         )
-    return X, y, check_row_weights(sample_weight_val, len(y), "sample_weight_val")
+    return X, y, check_row_weights(sample_weight_val, X.shape[0], "sample_weight_val")
 
 
 def random_split(n_samples, fraction, rng):
@@ -102,7 +109,7 @@ def random_split(n_samples, fraction, rng):
     if not 0 < n_held_out < n_samples:
         raise ValueError(
             "validation_fraction must leave a row for validation and one for training, "
-            f"got {fraction!r} for {n_samples} rows."
+            f"got {fraction!r} with n_samples={n_samples}."
         )
     order = rng.permutation(n_samples)
     return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])

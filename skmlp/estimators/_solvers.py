@@ -115,15 +115,17 @@ def train_epochs(estimator, objective, theta, recorder, n_epochs):
         stop = recorder(training.theta.copy(), epoch.loss)
         watched = recorder.stopping.losses if recorder.stopping else recorder.losses
         training.react(watched[-1])
-        return plateau(training.theta) or stop
+        at_rest = training.epoch > schedule.settled_at and plateau(training.theta)
+        return at_rest or stop
 
+    schedule = get_schedule(estimator.learning_rate).over(
+        max(estimator.max_iter, training.epoch + n_epochs)
+    )
     rows = np.flatnonzero(objective.weight)
     run_epochs(
         training,
         objective,
-        get_schedule(estimator.learning_rate).over(
-            max(estimator.max_iter, training.epoch + n_epochs)
-        ),
+        schedule,
         partial(epoch_batches, rows, estimator.batch_size, estimator.shuffle),
         n_epochs,
         [take_note],

@@ -123,7 +123,7 @@ def class_factors(class_weight, classes, codes, weight):
         raise ValueError(
             f"class_weight must give numbers >= 0 to labels among {labels}, got {class_weight!r}."
         )
-    if not np.any(np.array(factors)[codes] * weight):
+    if not np.any((np.array(factors)[codes] > 0) & (weight > 0)):
         raise ValueError(f"class_weight must leave some row a weight, got {class_weight!r}.")
     return np.array(factors, dtype=np.float64)
 

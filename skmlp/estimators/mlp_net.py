@@ -20,7 +20,6 @@ from skmlp.estimators._rows import random_split
 from skmlp.estimators._targets import (
     check_class_weight,
     check_classes,
-    check_row_weights,
     class_factors,
     encode_labels,
     stratified_split,
@@ -108,14 +107,14 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(128, 128),
-        activation="relu",
+        hidden_layer_sizes=(200, 100),
+        activation="tanh",
         *,
         loss="cross_entropy",
         label_smoothing=0.0,
         optimizer="adam",
         learning_rate="auto",
-        alpha=1e-5,
+        alpha=3e-5,
         batch_norm=False,
         dropout=0.0,
         input_dropout=0.0,
@@ -227,10 +226,13 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
 
     def _encode(self, y, name, known=None):
         """Return class numbers, or the matrix of a multilabel y; set `classes_` if name is y."""
+        fitted = vars(self).get("classes_")
         if name != "y":
-            if (y.ndim == 2) != self._multilabel:
-                raise ValueError(f"{name} must be like y, got shape {y.shape}.")
-            known = self.classes_
+            known = fitted
+        # Rows to validate on, or to go on with, are like those that came before.
+        if known is not None and known is fitted and is_multilabel(y) != self._multilabel:
+            kind = "a matrix of zeros and ones" if self._multilabel else "one label a row"
+            raise ValueError(f"{name} must hold {kind}, as before, got shape {y.shape}.")
         if is_multilabel(y):
             return self._encode_multilabel(y, name, known)
         kind = type_of_target(y, input_name=name)
@@ -246,6 +248,10 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
 
     def _encode_multilabel(self, y, name, known):
         y = y.toarray() if hasattr(y, "toarray") else y
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(
+                f"{name} must hold zeros and ones if it is a matrix, got {np.unique(y).tolist()}."
+            )
         for parameter in ("classes", "class_weight"):
             if getattr(self, parameter) is not None:
                 raise ValueError(
@@ -282,17 +288,16 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
     def _training_loss(self):
         return self._make_loss(self.label_smoothing)
 
-    def _check_weights(self, sample_weight, targets, n_present):
-        weight = check_row_weights(sample_weight, len(targets))
+    def _class_factors(self, targets, weight, n_present):
         if self._multilabel:
-            return weight
-        weight *= class_factors(self.class_weight, self.classes_, targets, weight)[targets]
-        n_found = len(np.unique(targets[weight > 0]))
+            return lambda targets: np.ones(len(targets))
+        factors = class_factors(self.class_weight, self.classes_, targets, weight)
+        n_found = len(np.unique(targets[(weight > 0) & (factors[targets] > 0)]))
         if n_found < n_present or len(self.classes_) < 2:
             raise ValueError(
                 f"y must hold at least two classes in rows of positive weight, got {n_found} class."
             )
-        return weight
+        return lambda targets: factors[targets]
 
     def _units(self, loss, rows):
         return None

@@ -11,12 +11,14 @@ from skmlp.estimators._network_docs import with_common_sections
 from skmlp.estimators._network_estimator import NetworkEstimator, trains_in_batches
 from skmlp.estimators._network_pieces import network_dtype
 from skmlp.estimators._rows import random_split
-from skmlp.estimators._targets import check_row_weights
 from skmlp.nn.activations import get_activation
 from skmlp.nn.dense import Rescale
 from skmlp.nn.initializers import get_initializer
 from skmlp.nn.regression_losses import get_regression_loss
 from skmlp.optim.optimizers import get_optimizer
+
+# The spread of the targets, in units of the last digit of the largest.
+MIN_DIGITS = 1000
 
 
 @with_common_sections
@@ -29,13 +31,18 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
 
     .. math::
         J(\theta) = \frac{\sum_i s_i \ell(F_i, y_i)}{\sum_i s_i}
-        + \alpha \sum_l \lVert W_l \rVert^2, \qquad F = A_L W_{L+1} + b_{L+1},
+        + \alpha u \Bigl(\sum_{l \le L} \lVert W_l \rVert^2
+        + \lVert W_{L+1} / \sigma \rVert^2\Bigr), \qquad F = A_L W_{L+1} + b_{L+1},
         \qquad \ell(F, y) = \lVert F - y \rVert^2
 
-    or another loss, always summed over the outputs.
+    or another loss, always summed over the outputs. Here :math:`\sigma^2` is the variance of y, all
+    outputs together, and u what the best constant prediction costs, for the squared loss the same
+    number. So alpha means the same in any units of y, and the last term is
+    :math:`\alpha \lVert W_{L+1} \rVert^2` for the squared loss. (For the Poisson loss, and your own
+    unless its link is "identity", :math:`u = \sigma = 1`.)
 
-    Targets need no scaling. The network starts at the best constant prediction, and its steps are
-    measured in units of the spread of the targets; J stays as it is written.
+    Targets of one unit need no scaling: steps are measured in units of their spread. Outputs of
+    different units do, for J is a sum, in which an output of small numbers hardly counts.
 
     Parameters
     ----------
@@ -89,13 +96,13 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(128, 128),
-        activation="relu",
+        hidden_layer_sizes=(200, 100),
+        activation="tanh",
         *,
         loss="squared_error",
         optimizer="adam",
         learning_rate="auto",
-        alpha=1e-5,
+        alpha=3e-5,
         batch_norm=False,
         dropout=0.0,
         input_dropout=0.0,
@@ -188,14 +195,19 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
             )
         if name == "y":
             self._flat = targets.ndim == 1
-        targets = targets.reshape(len(targets), -1)
-        return targets.astype(network_dtype(self))
+        dtype, largest = network_dtype(self), np.abs(targets).max()
+        if largest > np.finfo(dtype).max:
+            raise ValueError(
+                f"{name} must be within the range of {dtype}, got values up to {largest:.3g}. "
+                "Use other units, or dtype='float64'."
+            )
+        return targets.reshape(len(targets), -1)
 
     def _decode(self, targets):
         return targets.ravel() if self._flat else targets
 
     def _dense_targets(self, targets):
-        return targets
+        return targets.astype(network_dtype(self))
 
     def _count_outputs(self, targets):
         return targets.shape[1]
@@ -206,20 +218,23 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
     def _training_loss(self):
         return self._make_loss()
 
-    def _check_weights(self, sample_weight, targets, n_present):
-        return check_row_weights(sample_weight, len(targets))
+    def _class_factors(self, targets, weight, n_present):
+        return lambda targets: np.ones(len(targets))
 
     def _units(self, loss, rows):
         """Return the best constant, the spread of the targets, and what the constant costs."""
-        y, share = rows.targets.astype(np.float64), rows.weight / rows.weight.sum()
+        if loss.link != "identity":
+            return None
+        y, share = rows.targets, rows.weight / rows.weight.sum()
         shift = loss.best_constant(y, rows.weight, y.shape[1])
-        scale = np.ones(y.shape[1])
-        if loss.link == "identity":
-            spread = np.sqrt(share @ (y - share @ y) ** 2)
-            scale = np.where(spread > 0, spread, 1.0)
+        # The mean of equal numbers may differ from them in the last digit.
+        varies = np.ptp(y, axis=0) > 0
+        spread = np.sqrt(share @ (y - share @ y) ** 2)
+        check_digits(y[:, varies], spread[varies], network_dtype(self))
+        scale = np.where(varies, spread, 1.0)
         losses, _ = loss.evaluate(np.broadcast_to(shift, y.shape), y)
         cost = float(share @ losses)
-        return Rescale(shift, scale, unit=cost if 0 < cost < np.inf else 1.0)
+        return Rescale(shift, scale, unit=cost if varies.any() and 0 < cost < np.inf else 1.0)
 
     def _split(self, rows, rng):
         return random_split(len(rows.targets), self.validation_fraction, rng)
@@ -240,3 +255,13 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
         F = self._scores(X)
         y = self._loss.inverse_link(F)
         return y.ravel() if self._flat else y
+
+
+def check_digits(y, spread, dtype):
+    """Raise ValueError unless a dtype has the digits to tell the targets of each output apart."""
+    largest = np.abs(y).max(axis=0)
+    if (spread < MIN_DIGITS * np.finfo(dtype).eps * largest).any():
+        raise ValueError(
+            f"y must vary by more than {dtype} can tell, got values up to {largest.max():.3g}. "
+            "Subtract the mean, or use dtype='float64'."
+        )

@@ -5,12 +5,17 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmlp._sklearn import CallbackSupportMixin, with_callbacks
 from skmlp._spec import check_bool, check_integer, check_option, check_real
-from skmlp.estimators._base import Recorder, TunableObjects, random_generator, warn_caller
+from skmlp.estimators._base import (
+    Recorder,
+    TunableObjects,
+    check_seed,
+    random_generator,
+    warn_caller,
+)
 from skmlp.estimators._callbacks import IterationCallbacks
 from skmlp.estimators._class_scores import ClassScores
 from skmlp.estimators._columns import ScoreColumns
@@ -231,10 +236,7 @@ class SoftmaxRegression(
         check_shuffle(self.shuffle)
         get_optimizer(self.optimizer)
         get_schedule(self.learning_rate)
-        try:
-            check_random_state(self.random_state)
-        except ValueError as error:
-            raise ValueError(f"random_state must be a seed. {error}") from None
+        check_seed(self.random_state)
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):

@@ -10,7 +10,7 @@ from scipy.stats import chi2
 
 from skmlp import SoftmaxRegression
 from skmlp.nn.linear import LinearObjective
-from skmlp.optim import AdamW, InverseScaling, Momentum
+from skmlp.optim import AdamW, Cosine, InverseScaling, Momentum, PiecewiseConstant
 
 # The fits here are cut short on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -203,6 +203,17 @@ def test_a_plateau_ends_the_training(clouds, patience):
     stalls = losses[1:] >= 0.99 * np.minimum.accumulate(losses)[:-1]
     windows = np.lib.stride_tricks.sliding_window_view(stalls, patience).all(axis=1)
     assert windows.tolist() == [False] * (len(windows) - 1) + [True]
+
+
+def test_a_plateau_is_no_rest_while_the_rate_is_on_its_way(clouds):
+    # No loss falls below zero: every epoch but the first is a plateau.
+    options = {"tol": 10.0, "n_iter_no_change": 1, "max_iter": 8}
+    assert sgd_model(**options).fit(*clouds).n_iter_ == 2
+    model = sgd_model(**options, learning_rate=Cosine(0.1)).fit(*clouds)
+    assert model.n_iter_ == 8
+    assert not model.converged_
+    table = PiecewiseConstant([0.1, 0.05], [4])
+    assert sgd_model(**options, learning_rate=table).fit(*clouds).n_iter_ == 6
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
