@@ -6,5 +6,6 @@ them again, for instance into other axes. Drawing needs matplotlib: ``pip instal
 
 from skmlp.plotting.class_weights import ClassWeightsDisplay
 from skmlp.plotting.loss_curve import LossCurveDisplay
+from skmlp.plotting.range_test import RangeTestDisplay
 
-__all__ = ["ClassWeightsDisplay", "LossCurveDisplay"]
+__all__ = ["ClassWeightsDisplay", "LossCurveDisplay", "RangeTestDisplay"]

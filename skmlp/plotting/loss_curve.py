@@ -10,15 +10,15 @@ class LossCurveDisplay:
 
     While both fall, the model learns what the classes have in common with rows it has not seen.
     Once the validation loss rises again it learns its training rows by heart: a dot marks the
-    lowest point, to which early stopping returns. The objective includes the penalty on the
-    weights, the validation loss does not.
+    lowest point, to which early stopping returns if it is the loss that it monitors. The objective
+    includes the penalty on the weights, the validation loss does not.
 
     Parameters
     ----------
     loss : array-like of shape (n_iter,)
         Objective on the training rows after each iteration.
     validation_loss : array-like of shape (n_iter,), default=None
-        Mean loss on the validation rows after each iteration.
+        Mean loss on the validation rows after each iteration; NaN where there were none.
 
     Attributes
     ----------
@@ -105,10 +105,10 @@ class LossCurveDisplay:
         self.lines_ = ax.plot(iteration, self.loss, label="objective on training rows")
         if self.validation_loss is not None:
             (line,) = ax.plot(iteration, self.validation_loss, label="loss on validation rows")
-            best = self.validation_loss.argmin()
+            best = np.nanargmin(self.validation_loss)
             ax.plot(iteration[best], self.validation_loss[best], "o", color=line.get_color())
             self.lines_.append(line)
-        ax.set(xlabel="iteration", ylabel="loss in nats")
+        ax.set(xlabel="iteration", ylabel="loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend()
         self.ax_ = ax

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skmlp import SoftmaxRegression
+from skmlp import MLPNet, MLPNetRegressor, SoftmaxRegression
 from skmlp.plotting import LossCurveDisplay
 
 X, Y = load_iris(return_X_y=True)
@@ -35,6 +35,27 @@ def test_a_watched_fit_shows_its_validation_loss():
     model = SoftmaxRegression().fit(X[::2], Y[::2], X_val=X[1::2], y_val=Y[1::2])
     display = LossCurveDisplay.from_estimator(model)
     np.testing.assert_array_equal(display.lines_[1].get_ydata(), model.validation_loss_curve_)
+
+
+@pytest.mark.parametrize("kind", [MLPNet, MLPNetRegressor])
+def test_a_network_shows_both_of_its_losses(kind):
+    net = kind(8, max_iter=12, n_iter_no_change=20, random_state=0)
+    net.fit(X[::2], Y[::2], X_val=X[1::2], y_val=Y[1::2])
+    display = LossCurveDisplay.from_estimator(net)
+    training, validation = display.lines_
+    np.testing.assert_array_equal(training.get_ydata(), net.history_["loss"])
+    np.testing.assert_array_equal(validation.get_ydata(), net.history_["validation_loss"])
+    assert len(display.loss) == 12
+
+
+def test_epochs_that_nothing_was_watched_in_have_no_point():
+    net = MLPNet(8, max_iter=3, n_iter_no_change=9, random_state=0, warm_start=True)
+    net.fit(X, Y).fit(X[::2], Y[::2], X_val=X[1::2], y_val=Y[1::2])
+    display = LossCurveDisplay.from_estimator(net)
+    losses = display.lines_[1].get_ydata()
+    assert np.isnan(losses).tolist() == [True] * 3 + [False] * 3
+    (dot,) = [line for line in display.ax_.lines if line.get_marker() == "o"]
+    assert dot.get_ydata() == [min(losses[3:])]
 
 
 def test_it_draws_into_given_axes():
