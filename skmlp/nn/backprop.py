@@ -148,7 +148,7 @@ class NetworkObjective:
         rng: Rng,
     ) -> float:
         """Return the value, and write its derivative in weights and biases into `gradient`."""
-        X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
+        X, y, weight = pick(self.X, rows), self.y[rows], self.weight[rows]
         weight = weight * (len(self.weight) / len(weight))
         if self.augment is not None:
             X, y = self.augment(X, y, rng)
@@ -161,6 +161,12 @@ class NetworkObjective:
         dW = self.decay * W
         gradient[: len(dW)] += dW
         return value + 0.5 * float(dW @ W)
+
+
+def pick(X: Any, rows: Array | slice) -> Any:
+    """Return some rows; of a dense X by a way that is quicker than indexing."""
+    is_plain = isinstance(X, np.ndarray) and isinstance(rows, np.ndarray)
+    return X.take(rows, axis=0) if is_plain else X[rows]
 
 
 class NetworkPoint:

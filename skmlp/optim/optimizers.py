@@ -25,6 +25,10 @@ from skmlp._spec import Spec, check_bool, check_real, resolve
 Array = npt.NDArray[np.floating[Any]]
 State = dict[str, Any]
 
+# What Adam remembers, and how many entries of it fit into a processor's cache at a time.
+MOMENTS = ("sum", "squares", "direction")
+BLOCK = 2**16
+
 
 @dataclass
 class Optimizer(Spec):
@@ -301,8 +305,10 @@ class Adam(Optimizer):
 
     Notes
     -----
-    With ``c1 = 1 - beta1^t`` and ``c2 = 1 - beta2^t`` the direction equals
-    ``(sqrt(c2) / c1) * m / (sqrt(s) + eps * sqrt(c2))``, which spares two passes over memory.
+    The state holds the sums ``M = m / (1 - beta1)`` and ``S = s / (1 - beta2)``. With
+    ``r = (1 - beta2) / (1 - beta2^t)`` the direction is then
+    ``(1 - beta1) / (1 - beta1^t) / sqrt(r) * M / (sqrt(S) + eps / sqrt(r))``, which spares four
+    passes over memory. It is computed block by block, since a block stays in the cache.
 
     References
     ----------
@@ -331,21 +337,27 @@ class Adam(Optimizer):
         check_real("eps", self.eps, "(0, inf)")
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
-        """Return moments of zero and the step count 0."""
-        state: State = {name: np.zeros_like(theta) for name in ("mean", "squares", "direction")}
+        """Return sums of zero and the step count 0."""
+        state: State = {name: np.zeros_like(theta) for name in MOMENTS}
         return state | {"t": 0}
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return ``m_hat / (sqrt(s_hat) + eps)``."""
         beta1, beta2 = float(self.beta1), float(self.beta2)
-        mean, squares, out = state["mean"], state["squares"], state["direction"]
         state["t"] += 1
-        c1, root_c2 = 1 - beta1 ** state["t"], math.sqrt(1 - beta2 ** state["t"])
+        root = math.sqrt((1 - beta2) / (1 - beta2 ** state["t"]))
+        scale = (1 - beta1) / (1 - beta1 ** state["t"]) / root
 
-        _average(mean, grad, beta1, scratch=out)
-        _average(squares, np.square(grad, out=out), beta2, scratch=out)
-        direction = _over_root(mean, squares, float(self.eps) * root_c2, out=out)
-        direction *= root_c2 / c1
+        for begin in range(0, len(theta), BLOCK):
+            g = grad[begin : begin + BLOCK]
+            M, S, out = (state[name][begin : begin + BLOCK] for name in MOMENTS)
+            M *= beta1
+            M += g
+            S *= beta2
+            S += np.square(g, out=out)
+            _over_root(M, S, float(self.eps) / root, out=out)
+            out *= scale
+        direction: Array = state["direction"]
         return direction
 
 
