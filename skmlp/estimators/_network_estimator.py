@@ -1,13 +1,9 @@
 """What the network classifier and the network regressor have in common: all but the targets."""
 
 from copy import deepcopy
-from functools import partial
-from math import ceil
-from time import perf_counter
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmlp._sklearn import CallbackSupportMixin, with_callbacks
@@ -26,27 +22,18 @@ from skmlp.estimators._network_pieces import (
     check_layer,
     check_network_parameters,
     checked_augment,
-    epochs_to_make,
     network_dtype,
     network_optimizer,
     network_schedule,
-    rows_in_batch,
 )
+from skmlp.estimators._network_training import train_batches, train_whole, warn_if_useless
 from skmlp.estimators._rows import Rows, check_validation_data
 from skmlp.estimators._targets import check_row_weights
-from skmlp.nn.backprop import NetworkObjective, NetworkPoint
-from skmlp.optim.batches import epoch_batches
+from skmlp.nn.backprop import NetworkObjective
 from skmlp.optim.early_stopping import EarlyStopping
-from skmlp.optim.lbfgs import Past, lbfgs
 from skmlp.optim.optimizers import SGD
 from skmlp.optim.schedules import Cosine
-from skmlp.optim.training import Training, diverged, run_epochs
-
-# A loss this many times that of the start (on some rows), of the first epoch, and of the best
-# constant has exploded.
-EXPLOSION, LOOK = 100.0, 1000
-# A network that ends with a loss this many times that of the best constant has learned nothing.
-USELESS = 2.0
+from skmlp.optim.training import Training
 
 FITTED = (
     "theta_",
@@ -161,9 +148,9 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         recorder = self._recorder(
             (X, y, sample_weight), validation, self.max_iter, weights_given=weights_given
         )
-        train = self._train_whole if self.optimizer == "lbfgs" else self._train_batches
+        train = train_whole if self.optimizer == "lbfgs" else train_batches
         try:
-            train(objective, recorder, self.max_iter)
+            train(self, objective, recorder, self.max_iter)
         except KeyboardInterrupt:
             recorder.asked_to_stop = True
             self._warn(
@@ -176,7 +163,7 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             raise
         self._conclude(recorder)
         if recorder.stopped_early or not recorder.asked_to_stop:
-            self._warn_if_useless(objective)
+            warn_if_useless(self, objective)
         return self
 
     def _partial_fit(self, X, y, sample_weight, known=None):
@@ -189,7 +176,7 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
                 self._forget()
             objective = self._prepare(rows)
         recorder = self._recorder((X, y, sample_weight), None, 1)
-        self._train_batches(objective, recorder, 1)
+        train_batches(self, objective, recorder, 1)
         self._conclude(recorder)
         return self
 
@@ -304,123 +291,6 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             self.verbose,
             report=None if monitor is None else monitor.report,
             unit="epoch",
-        )
-
-    def _train_batches(self, objective, recorder, n_epochs):
-        """Train with mini-batches for some epochs, until a plateau or until early stopping."""
-        self._past = None
-        training, n_samples = self._training, len(objective.weight)
-        batch_size = rows_in_batch(self.batch_size, n_samples)
-        n_batches = ceil(n_samples / batch_size)
-        n_epochs = epochs_to_make(self.learning_rate, n_epochs, training.epoch, n_batches)
-        schedule = network_schedule(self.learning_rate, self.optimizer, n_batches)
-        schedule = schedule.over(max(self.max_iter, training.epoch + n_epochs))
-        patience = np.inf if recorder.stop_early else self.n_iter_no_change
-        plateau = EarlyStopping(
-            lambda theta: recorder.losses[-1], patience, self.tol, objective.unit
-        )
-
-        def is_at_rest(training, epoch):
-            return training.epoch > schedule.settled_at and plateau(training.theta)
-
-        run_epochs(
-            training,
-            objective,
-            schedule,
-            partial(epoch_batches, np.arange(n_samples), batch_size, self.shuffle),
-            n_epochs,
-            [self._note_taker(objective, recorder), is_at_rest],
-        )
-        recorder.came_to_rest = plateau.stopped
-
-    def _note_taker(self, objective, recorder):
-        """Return the listener that records an epoch, lets the schedule react, and sees explosions.
-
-        It stops the training when the recorder wants to.
-        """
-        unit = objective.unit
-        theta = self._training.theta
-        start = objective.mean_loss(theta, slice(LOOK)) + objective.penalty(theta)
-        # Targets that are all alike cost nothing.
-        bound = EXPLOSION * unit * max(start, abs(objective.cost_of_constant()), 1.0)
-
-        def take_note(training, epoch):
-            stop = recorder(
-                training.theta.copy(),
-                epoch.loss * unit,
-                rate=epoch.rate,
-                gradient_norm=epoch.gradient_norm * unit,
-                seconds=epoch.seconds,
-            )
-            if recorder.losses[-1] > max(bound, EXPLOSION * abs(recorder.losses[0])):
-                raise diverged(training.epoch, recorder.losses[-1])
-            watched = recorder.stopping.losses if recorder.stopping else recorder.losses
-            training.react(watched[-1])
-            return stop
-
-        return take_note
-
-    def _warn_if_useless(self, objective):
-        """Warn of a fitted network that is much worse than the best constant prediction."""
-        unit, constant = objective.unit, objective.cost_of_constant()
-        # A user's loss may be negative.
-        limit = constant + (USELESS - 1) * abs(constant) + self.tol
-        # The objective, which has the penalty too, is known; the mean loss costs an evaluation.
-        if self.loss_ / unit <= limit:
-            return
-        loss = objective.mean_loss(self.theta_)
-        if not loss <= limit:
-            self._warn(
-                ConvergenceWarning,
-                f"ended with a mean loss of {loss * unit:.3g}, worse than the best constant "
-                f"prediction ({constant * unit:.3g}). Use a smaller learning_rate, more epochs, "
-                "or scale the features",
-            )
-
-    def _train_whole(self, objective, recorder, max_iter):
-        """Minimize with L-BFGS, all rows at once."""
-        unit, clock = objective.unit, [perf_counter()]
-
-        def take_note(point):
-            clock.append(perf_counter())
-            return recorder(
-                point.theta,
-                point.value * unit,
-                gradient_norm=float(np.linalg.norm(point.gradient)) * unit,
-                seconds=clock[-1] - clock[-2],
-            )
-
-        with np.errstate(over="ignore", invalid="ignore"):
-            start = NetworkPoint(objective, self._training.theta.astype(np.float64))
-        if not (np.isfinite(start.value) and np.isfinite(start.gradient).all()):
-            raise diverged(1, start.value)
-        recorder.start_loss = start.value * unit
-        self._past = self._past or Past.empty()
-        scale = objective.network.output_preconditioner
-        minimum = lbfgs(
-            start,
-            tol=self.tol,
-            unit=1.0,
-            max_iter=max_iter,
-            preconditioner=lambda point: lambda v: scale * v,
-            past=self._past,
-            on_step=take_note,
-        )
-        recorder.theta = minimum.point.theta
-        recorder.came_to_rest = minimum.converged
-        if not (minimum.converged or recorder.asked_to_stop):
-            self._warn_of_lbfgs(minimum, max_iter, unit)
-
-    def _warn_of_lbfgs(self, minimum, max_iter, unit):
-        """Warn of a minimization that ended before it came to rest."""
-        where, advice = f"at max_iter={max_iter}", "increase max_iter or tol"
-        if minimum.n_iter < max_iter:
-            where = f"after {minimum.n_iter} steps, where no step lowers the objective"
-            advice = "take a smooth activation such as 'tanh' and a smooth loss, increase tol"
-        self._warn(
-            ConvergenceWarning,
-            f"stopped {where}, before its objective, {minimum.point.value * unit:.6g}, came to "
-            f"rest. To go on, {advice}, or scale the features",
         )
 
     def _conclude(self, recorder):

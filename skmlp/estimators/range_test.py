@@ -15,7 +15,7 @@ from skmlp.optim.training import DivergedError, run_epochs
 # Share of the past in the smoothed loss.
 MEMORY = 0.9
 # A loss this many times that of the start, or of the best constant, has exploded.
-EXPLOSION = 4.0
+RUNAWAY = 4.0
 # Share of its whole fall that the loss has made at the rate that is suggested.
 ENOUGH = 2 / 3
 # A fall by a smaller share of the loss of the start, or of the best constant, may be noise.
@@ -209,7 +209,7 @@ class Trace:
         self.losses.append(epoch.loss)
         self.mean = MEMORY * self.mean + (1 - MEMORY) * epoch.loss
         self.smoothed.append(self.mean / (1 - MEMORY ** len(self.losses)))
-        return self.smoothed[-1] > EXPLOSION * max(self.losses[0], 1.0)
+        return self.smoothed[-1] > RUNAWAY * max(self.losses[0], 1.0)
 
 
 def endless_batches(rows, batch_size, shuffle, rng):

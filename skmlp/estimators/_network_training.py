@@ -1,0 +1,143 @@
+"""How a network estimator is trained: batch by batch, or on all rows at once."""
+
+from functools import partial
+from math import ceil
+from time import perf_counter
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skmlp.estimators._network_pieces import epochs_to_make, network_schedule, rows_in_batch
+from skmlp.nn.backprop import NetworkPoint
+from skmlp.optim.batches import epoch_batches
+from skmlp.optim.early_stopping import EarlyStopping
+from skmlp.optim.lbfgs import Past, lbfgs
+from skmlp.optim.training import diverged, run_epochs
+
+# A loss this many times that of the start (on some rows), of the first epoch, and of the best
+# constant has exploded.
+EXPLOSION, LOOK = 100.0, 1000
+# A network that ends with a loss this many times that of the best constant has learned nothing.
+USELESS = 2.0
+
+
+def train_batches(estimator, objective, recorder, n_epochs):
+    """Train with mini-batches for some epochs, until a plateau or until early stopping."""
+    estimator._past = None
+    training, n_samples = estimator._training, len(objective.weight)
+    batch_size = rows_in_batch(estimator.batch_size, n_samples)
+    n_batches = ceil(n_samples / batch_size)
+    n_epochs = epochs_to_make(estimator.learning_rate, n_epochs, training.epoch, n_batches)
+    schedule = network_schedule(estimator.learning_rate, estimator.optimizer, n_batches)
+    schedule = schedule.over(max(estimator.max_iter, training.epoch + n_epochs))
+    patience = np.inf if recorder.stop_early else estimator.n_iter_no_change
+    plateau = EarlyStopping(
+        lambda theta: recorder.losses[-1], patience, estimator.tol, objective.unit
+    )
+
+    def is_at_rest(training, epoch):
+        return training.epoch > schedule.settled_at and plateau(training.theta)
+
+    run_epochs(
+        training,
+        objective,
+        schedule,
+        partial(epoch_batches, np.arange(n_samples), batch_size, estimator.shuffle),
+        n_epochs,
+        [note_taker(training, objective, recorder), is_at_rest],
+    )
+    recorder.came_to_rest = plateau.stopped
+
+
+def note_taker(training, objective, recorder):
+    """Return the listener that records an epoch, lets the schedule react, and sees explosions.
+
+    It stops the training when the recorder wants to.
+    """
+    unit = objective.unit
+    theta = training.theta
+    start = objective.mean_loss(theta, slice(LOOK)) + objective.penalty(theta)
+    # Targets that are all alike cost nothing.
+    bound = EXPLOSION * unit * max(start, abs(objective.cost_of_constant()), 1.0)
+
+    def take_note(training, epoch):
+        stop = recorder(
+            training.theta.copy(),
+            epoch.loss * unit,
+            rate=epoch.rate,
+            gradient_norm=epoch.gradient_norm * unit,
+            seconds=epoch.seconds,
+        )
+        if recorder.losses[-1] > max(bound, EXPLOSION * abs(recorder.losses[0])):
+            raise diverged(training.epoch, recorder.losses[-1])
+        watched = recorder.stopping.losses if recorder.stopping else recorder.losses
+        training.react(watched[-1])
+        return stop
+
+    return take_note
+
+
+def warn_if_useless(estimator, objective):
+    """Warn of a fitted network that is much worse than the best constant prediction."""
+    unit, constant = objective.unit, objective.cost_of_constant()
+    # A user's loss may be negative.
+    limit = constant + (USELESS - 1) * abs(constant) + estimator.tol
+    # The objective, which has the penalty too, is known; the mean loss costs an evaluation.
+    if estimator.loss_ / unit <= limit:
+        return
+    loss = objective.mean_loss(estimator.theta_)
+    if not loss <= limit:
+        estimator._warn(
+            ConvergenceWarning,
+            f"ended with a mean loss of {loss * unit:.3g}, worse than the best constant "
+            f"prediction ({constant * unit:.3g}). Use a smaller learning_rate, more epochs, "
+            "or scale the features",
+        )
+
+
+def train_whole(estimator, objective, recorder, max_iter):
+    """Minimize with L-BFGS, all rows at once."""
+    unit, clock = objective.unit, [perf_counter()]
+
+    def take_note(point):
+        clock.append(perf_counter())
+        return recorder(
+            point.theta,
+            point.value * unit,
+            gradient_norm=float(np.linalg.norm(point.gradient)) * unit,
+            seconds=clock[-1] - clock[-2],
+        )
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        start = NetworkPoint(objective, estimator._training.theta.astype(np.float64))
+    if not (np.isfinite(start.value) and np.isfinite(start.gradient).all()):
+        raise diverged(1, start.value)
+    recorder.start_loss = start.value * unit
+    estimator._past = estimator._past or Past.empty()
+    scale = objective.network.output_preconditioner
+    minimum = lbfgs(
+        start,
+        tol=estimator.tol,
+        unit=1.0,
+        max_iter=max_iter,
+        preconditioner=lambda point: lambda v: scale * v,
+        past=estimator._past,
+        on_step=take_note,
+    )
+    recorder.theta = minimum.point.theta
+    recorder.came_to_rest = minimum.converged
+    if not (minimum.converged or recorder.asked_to_stop):
+        warn_of_lbfgs(estimator, minimum, max_iter, unit)
+
+
+def warn_of_lbfgs(estimator, minimum, max_iter, unit):
+    """Warn of a minimization that ended before it came to rest."""
+    where, advice = f"at max_iter={max_iter}", "increase max_iter or tol"
+    if minimum.n_iter < max_iter:
+        where = f"after {minimum.n_iter} steps, where no step lowers the objective"
+        advice = "take a smooth activation such as 'tanh' and a smooth loss, increase tol"
+    estimator._warn(
+        ConvergenceWarning,
+        f"stopped {where}, before its objective, {minimum.point.value * unit:.6g}, came to "
+        f"rest. To go on, {advice}, or scale the features",
+    )
