@@ -91,7 +91,8 @@ coefs_ : list of ndarray of shape (fan_in, fan_out)
     validation_loss_curve_ : list of float or None
         Mean loss on the validation rows after each epoch, if there are any.
     validation_scores_ : list of float or None
-        Score on the validation rows after each epoch, if `monitor` is a scorer.
+        Score on the validation rows after each epoch, larger is better: that of the scorer
+        `monitor`, or the negative loss.
     history_ : dict of str to list
         For each epoch ``loss``, ``validation_loss``, ``validation_score``, ``rate``,
         ``gradient_norm`` and ``seconds``, as far as there are such. ``pandas.DataFrame(history_)``

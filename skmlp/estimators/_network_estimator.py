@@ -309,7 +309,9 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         self.best_loss_ = min(self.loss_curve_, default=self.loss_)
         self.n_iter_ = len(self.loss_curve_)
         self.validation_loss_curve_ = self.history_.get("validation_loss")
-        self.validation_scores_ = self.history_.get("validation_score")
+        losses = self.validation_loss_curve_
+        negative = None if losses is None else [-loss for loss in losses]
+        self.validation_scores_ = self.history_.get("validation_score", negative)
         self.converged_ = recorder.came_to_rest or recorder.stopped_early
         recorder.callbacks.fit_ended()
 

@@ -191,6 +191,8 @@ def checked_augment(augment):
                     f"augment must return {name} of the shape that it gets, {old.shape}, "
                     f"got {shape if shape is not None else type(new).__name__}."
                 )
+            if new.dtype.kind not in "biuf":
+                raise ValueError(f"augment must return {name} of real numbers, got {new.dtype}.")
             if not np.isfinite(new.data if issparse(new) else new).all():
                 raise ValueError(
                     f"augment must return {name} of finite numbers, got NaN or infinity."

@@ -184,6 +184,8 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
 
     def _encode(self, y, name, known=None):
         """Return y as a matrix, a column for each output."""
+        if hasattr(y, "toarray"):
+            raise ValueError(f"{name} must be dense, got a sparse array. Use {name}.toarray().")
         try:
             targets = np.asarray(y, np.float64)
         except (TypeError, ValueError):

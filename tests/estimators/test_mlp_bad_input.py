@@ -651,3 +651,15 @@ def test_hidden_layers_that_there_are_not(kind, layer):
         rf"^layer must be the index of one of the 2 hidden layers, got {re.escape(repr(layer))}\.$"
     )
     assert_refused(lambda: model.hidden_features(X, layer), ValueError, message)
+
+
+def test_sparse_targets_of_a_regression():
+    with pytest.raises(ValueError, match=r"^y must be dense, got a sparse array\. Use y\.toarray"):
+        MLPNetRegressor(**FAST).fit(X, sp.csr_array(np.ones((len(X), 2))))
+
+
+@pytest.mark.parametrize("dtype", [complex, str])
+def test_an_augmentation_that_returns_no_real_numbers(dtype):
+    model = MLPNet(**FAST, augment=lambda X, y, rng: (X.astype(dtype), y))
+    with pytest.raises(ValueError, match=r"^augment must return X of real numbers, got"):
+        model.fit(X, Y)

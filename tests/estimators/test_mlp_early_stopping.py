@@ -319,10 +319,10 @@ def test_a_score_that_is_nan_is_an_error(few_rows, kind):
         stopping_net(kind, monitor=lambda model, X, y: np.nan).fit(X, y)
 
 
-def test_the_loss_has_no_scores(few_rows):
+def test_the_score_of_the_loss_is_its_negative(few_rows):
     X, y, X_val, y_val = few_rows
     model = stopping_net().fit(X, y, X_val=X_val, y_val=y_val)
-    assert model.validation_scores_ is None
+    assert model.validation_scores_ == [-loss for loss in model.validation_loss_curve_]
     assert "validation_score" not in model.history_
 
 
