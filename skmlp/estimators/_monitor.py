@@ -5,6 +5,8 @@ from copy import copy
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from skmlp.nn.backprop import NetworkObjective
+
 
 def check_monitor(monitor):
     """Return the scorer that the parameter `monitor` names, None for the loss, or raise."""
@@ -28,7 +30,7 @@ class Monitor:
     estimator : estimator
         Whose network it is, ready but for ``theta_``.
     loss : Loss
-        The loss, without the penalty.
+        The loss to watch.
     rows : Rows
         The validation rows.
     y : ndarray
@@ -51,20 +53,21 @@ class Monitor:
         self.estimator = copy(estimator)
         # The rows have become arrays, which have no names of features.
         vars(self.estimator).pop("feature_names_in_", None)
-        self.loss = loss
+        network = estimator.network_
+        self.objective = NetworkObjective(
+            network, loss, rows.X, rows.targets, rows.weight, alpha=0.0
+        )
         self.rows = rows
         self.y = y
         self.scorer = scorer
-        self.share = rows.weight / rows.weight.sum()
         self.weighted = {"sample_weight": rows.weight} if weights_given else {}
         self.losses = []
         self.scores = []
 
     def __call__(self, theta):
         """Return what is to fall: the loss, or the negative score."""
-        F = self.estimator.network_.scores(theta.astype(self.rows.X.dtype), self.rows.X)
-        losses, _ = self.loss.evaluate(F, self.rows.targets)
-        self.losses.append(float(self.share @ losses.astype(np.float64)))
+        loss = self.objective.mean_loss(theta.astype(self.rows.X.dtype))
+        self.losses.append(loss * self.objective.unit)
         if self.scorer is None:
             self.scores.append(-self.losses[-1])
         else:

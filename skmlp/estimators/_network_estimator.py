@@ -1,6 +1,7 @@
 """What the network classifier and the network regressor have in common: all but the targets."""
 
 from copy import deepcopy
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
@@ -27,12 +28,14 @@ from skmlp.estimators._network_pieces import (
     network_schedule,
 )
 from skmlp.estimators._network_training import train_batches, train_whole, warn_if_useless
-from skmlp.estimators._rows import Rows, check_validation_data
+from skmlp.estimators._rows import Rows, check_validation_data, random_split
 from skmlp.estimators._targets import check_row_weights
+from skmlp.nn.activations import get_activation
 from skmlp.nn.backprop import NetworkObjective
+from skmlp.nn.initializers import get_initializer
 from skmlp.optim.early_stopping import EarlyStopping
-from skmlp.optim.optimizers import SGD
-from skmlp.optim.schedules import Cosine
+from skmlp.optim.optimizers import SGD, get_optimizer
+from skmlp.optim.schedules import Cosine, get_schedule
 from skmlp.optim.training import Training
 
 FITTED = (
@@ -66,20 +69,45 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
 
     - ``_encode(y, name, known)``: the targets of the loss, from what the user passed as y, those
       of the training rows first, and the classes that are known beforehand,
-    - ``_known_classes()``: these classes, in a call of fit,
     - ``_decode(targets)``: the way back, for scorers,
     - ``_dense_targets(targets)``: one column of numbers for each output, for augmentations,
-    - ``_training_loss()``: the loss to minimize, and ``_make_loss()`` that to watch,
     - ``_count_outputs(targets)``: the number of columns of scores,
-    - ``_class_factors(targets, weight, n_present)``: a function of targets, the factors on the
-      weights of rows, given the training rows, among which there must be so many classes,
-    - ``_units(loss, rows)``: the units of the output, or None,
-    - ``_split(rows, rng)``: row numbers for training and for validation.
+    - ``_make_loss()``: the loss to watch.
     """
+
+    _objects: ClassVar = {
+        "optimizer": get_optimizer,
+        "activation": get_activation,
+        "initializer": get_initializer,
+        "learning_rate": get_schedule,
+    }
 
     # What a training that goes on needs: the state of mini-batches, and the memory of L-BFGS.
     _training = None
     _past = None
+
+    def _known_classes(self):
+        """Return the classes that are known before a call of fit."""
+        return None
+
+    def _class_factors(self, targets, weight, n_present):
+        """Return a function of targets: the factors on the weights of rows.
+
+        It is made for the training rows, among which there must be so many classes.
+        """
+        return lambda targets: np.ones(len(targets))
+
+    def _split(self, rows, rng):
+        """Return row numbers for training and for validation."""
+        return random_split(len(rows.targets), self.validation_fraction, rng)
+
+    def _training_loss(self):
+        """Return the loss to minimize."""
+        return self._make_loss()
+
+    def _units(self, loss, rows):
+        """Return the units of the output, or None."""
+        return None
 
     def _as_object(self, name, value):
         if name == "learning_rate":

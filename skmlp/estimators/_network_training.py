@@ -1,22 +1,19 @@
 """How a network estimator is trained: batch by batch, or on all rows at once."""
 
-from functools import partial
 from math import ceil
 from time import perf_counter
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skmlp.estimators._epochs import train_epochs
 from skmlp.estimators._network_pieces import epochs_to_make, network_schedule, rows_in_batch
 from skmlp.nn.backprop import NetworkPoint
-from skmlp.optim.batches import epoch_batches
-from skmlp.optim.early_stopping import EarlyStopping
 from skmlp.optim.lbfgs import Past, lbfgs
-from skmlp.optim.training import diverged, run_epochs
+from skmlp.optim.training import diverged
 
-# A loss this many times that of the start (on some rows), of the first epoch, and of the best
-# constant has exploded.
-EXPLOSION, LOOK = 100.0, 1000
+# A loss this many times that of the first epoch, and of the best constant, has exploded.
+EXPLOSION = 100.0
 # A network that ends with a loss this many times that of the best constant has learned nothing.
 USELESS = 2.0
 
@@ -24,43 +21,11 @@ USELESS = 2.0
 def train_batches(estimator, objective, recorder, n_epochs):
     """Train with mini-batches for some epochs, until a plateau or until early stopping."""
     estimator._past = None
-    training, n_samples = estimator._training, len(objective.weight)
+    n_samples, unit = len(objective.weight), objective.unit
     batch_size = rows_in_batch(estimator.batch_size, n_samples)
     n_batches = ceil(n_samples / batch_size)
-    n_epochs = epochs_to_make(estimator.learning_rate, n_epochs, training.epoch, n_batches)
-    schedule = network_schedule(estimator.learning_rate, estimator.optimizer, n_batches)
-    schedule = schedule.over(max(estimator.max_iter, training.epoch + n_epochs))
-    patience = np.inf if recorder.stop_early else estimator.n_iter_no_change
-    plateau = EarlyStopping(
-        lambda theta: recorder.losses[-1], patience, estimator.tol, objective.unit
-    )
 
-    def is_at_rest(training, epoch):
-        return training.epoch > schedule.settled_at and plateau(training.theta)
-
-    run_epochs(
-        training,
-        objective,
-        schedule,
-        partial(epoch_batches, np.arange(n_samples), batch_size, estimator.shuffle),
-        n_epochs,
-        [note_taker(training, objective, recorder), is_at_rest],
-    )
-    recorder.came_to_rest = plateau.stopped
-
-
-def note_taker(training, objective, recorder):
-    """Return the listener that records an epoch, lets the schedule react, and sees explosions.
-
-    It stops the training when the recorder wants to.
-    """
-    unit = objective.unit
-    theta = training.theta
-    start = objective.mean_loss(theta, slice(LOOK)) + objective.penalty(theta)
-    # Targets that are all alike cost nothing.
-    bound = EXPLOSION * unit * max(start, abs(objective.cost_of_constant()), 1.0)
-
-    def take_note(training, epoch):
+    def note(training, epoch):
         stop = recorder(
             training.theta.copy(),
             epoch.loss * unit,
@@ -68,13 +33,31 @@ def note_taker(training, objective, recorder):
             gradient_norm=epoch.gradient_norm * unit,
             seconds=epoch.seconds,
         )
-        if recorder.losses[-1] > max(bound, EXPLOSION * abs(recorder.losses[0])):
+        if has_exploded(objective, recorder.losses):
             raise diverged(training.epoch, recorder.losses[-1])
-        watched = recorder.stopping.losses if recorder.stopping else recorder.losses
-        training.react(watched[-1])
         return stop
 
-    return take_note
+    done = estimator._training.epoch
+    recorder.came_to_rest = train_epochs(
+        estimator,
+        objective,
+        recorder,
+        schedule=network_schedule(estimator.learning_rate, estimator.optimizer, n_batches),
+        rows=np.arange(n_samples),
+        batch_size=batch_size,
+        n_epochs=epochs_to_make(estimator.learning_rate, n_epochs, done, n_batches),
+        note=note,
+        unit=unit,
+    )
+
+
+def has_exploded(objective, losses):
+    """Return whether the loss is far beyond all that it may be in a training."""
+    unit = objective.unit
+    # Targets that are all alike cost nothing.
+    if losses[-1] <= EXPLOSION * max(abs(losses[0]), unit):
+        return False
+    return losses[-1] > EXPLOSION * unit * abs(objective.cost_of_constant())
 
 
 def warn_if_useless(estimator, objective):

@@ -6,15 +6,14 @@ from functools import partial
 import numpy as np
 
 from skmlp.estimators._base import random_generator
+from skmlp.estimators._epochs import train_epochs
 from skmlp.nn.duality import suboptimality_bound
 from skmlp.nn.preconditioners import MAX_GRAM, diagonal
-from skmlp.optim.batches import epoch_batches
-from skmlp.optim.early_stopping import EarlyStopping
 from skmlp.optim.lbfgs import lbfgs
 from skmlp.optim.newton import Minimum, newton
 from skmlp.optim.optimizers import get_optimizer
 from skmlp.optim.schedules import get_schedule
-from skmlp.optim.training import Training, diverged, run_epochs
+from skmlp.optim.training import Training, diverged
 
 # Sums of squares of numbers above this may overflow.
 LARGEST = 1e153
@@ -54,9 +53,9 @@ def run_lbfgs(estimator, objective, theta, recorder):
 
 
 def run_sgd(estimator, objective, theta, recorder):
-    """Train for `max_iter` epochs, or until a plateau: see `train_epochs`."""
+    """Train for `max_iter` epochs, or until a plateau: see `train_batches`."""
     start = start_point(objective, theta)
-    came_to_rest = train_epochs(estimator, objective, theta, recorder, estimator.max_iter)
+    came_to_rest = train_batches(estimator, objective, theta, recorder, estimator.max_iter)
     training = estimator._training
     with np.errstate(over="ignore", invalid="ignore"):
         point = objective.at(training.theta.astype(np.float64))
@@ -89,13 +88,11 @@ def start_point(objective, theta):
     return point
 
 
-def train_epochs(estimator, objective, theta, recorder, n_epochs):
+def train_batches(estimator, objective, theta, recorder, n_epochs):
     """Train with mini-batches; return whether a plateau ended it before the number of epochs.
 
     The training goes on from ``estimator._training`` where that fits, or else starts from theta,
-    and is kept there. A schedule without a duration spans all epochs, those already made too. A
-    plateau means that the mean objective has not improved by a share of `tol` for
-    `n_iter_no_change` epochs; early stopping on validation rows takes its place.
+    and is kept there.
     """
     theta = theta.astype(objective.X.dtype)
     training = estimator._training
@@ -104,30 +101,16 @@ def train_epochs(estimator, objective, theta, recorder, n_epochs):
     if not fits or training.optimizer != optimizer:
         penalized = np.arange(objective.n_params) < objective.n_weights
         rng = random_generator(estimator.random_state)
-        training = Training.start(theta, deepcopy(optimizer), rng, penalized)
-        estimator._training = training
+        estimator._training = Training.start(theta, deepcopy(optimizer), rng, penalized)
     elif training.theta.dtype < theta.dtype:
         training.convert(theta.dtype)
-    patience = np.inf if recorder.stop_early else estimator.n_iter_no_change
-    plateau = EarlyStopping(lambda theta: recorder.losses[-1], patience, estimator.tol)
-
-    def take_note(training, epoch):
-        stop = recorder(training.theta.copy(), epoch.loss)
-        watched = recorder.stopping.losses if recorder.stopping else recorder.losses
-        training.react(watched[-1])
-        at_rest = training.epoch > schedule.settled_at and plateau(training.theta)
-        return at_rest or stop
-
-    schedule = get_schedule(estimator.learning_rate).over(
-        max(estimator.max_iter, training.epoch + n_epochs)
-    )
-    rows = np.flatnonzero(objective.weight)
-    run_epochs(
-        training,
+    return train_epochs(
+        estimator,
         objective,
-        schedule,
-        partial(epoch_batches, rows, estimator.batch_size, estimator.shuffle),
-        n_epochs,
-        [take_note],
+        recorder,
+        schedule=get_schedule(estimator.learning_rate),
+        rows=np.flatnonzero(objective.weight),
+        batch_size=estimator.batch_size,
+        n_epochs=n_epochs,
+        note=lambda training, epoch: recorder(training.theta.copy(), epoch.loss),
     )
-    return plateau.stopped

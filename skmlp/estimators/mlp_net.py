@@ -1,7 +1,5 @@
 """The network classifier."""
 
-from typing import ClassVar
-
 import numpy as np
 from scipy.special import log_expit
 from sklearn.base import ClassifierMixin
@@ -16,7 +14,6 @@ from skmlp.estimators._class_scores import ClassScores
 from skmlp.estimators._network_docs import with_common_sections
 from skmlp.estimators._network_estimator import NetworkEstimator, trains_in_batches
 from skmlp.estimators._network_pieces import network_dtype
-from skmlp.estimators._rows import random_split
 from skmlp.estimators._targets import (
     check_class_weight,
     check_classes,
@@ -24,10 +21,7 @@ from skmlp.estimators._targets import (
     encode_labels,
     stratified_split,
 )
-from skmlp.nn.activations import get_activation
-from skmlp.nn.initializers import get_initializer
 from skmlp.nn.losses import LogisticCrossEntropy, Loss, SoftmaxCrossEntropy
-from skmlp.optim.optimizers import get_optimizer
 
 
 @with_common_sections
@@ -97,13 +91,6 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
     >>> net.fit(X[:1400], y[:1400]).score(X[1400:], y[1400:]) > 0.9
     True
     """
-
-    _objects: ClassVar = {
-        "optimizer": get_optimizer,
-        "activation": get_activation,
-        "initializer": get_initializer,
-        "learning_rate": None,
-    }
 
     def __init__(
         self,
@@ -290,7 +277,7 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
 
     def _class_factors(self, targets, weight, n_present):
         if self._multilabel:
-            return lambda targets: np.ones(len(targets))
+            return super()._class_factors(targets, weight, n_present)
         factors = class_factors(self.class_weight, self.classes_, targets, weight)
         n_found = len(np.unique(targets[(weight > 0) & (factors[targets] > 0)]))
         if n_found < n_present or len(self.classes_) < 2:
@@ -299,12 +286,9 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
             )
         return lambda targets: factors[targets]
 
-    def _units(self, loss, rows):
-        return None
-
     def _split(self, rows, rng):
         if self._multilabel:
-            return random_split(len(rows.targets), self.validation_fraction, rng)
+            return super()._split(rows, rng)
         return stratified_split(rows.targets, self.validation_fraction, rng)
 
     def decision_function(self, X):

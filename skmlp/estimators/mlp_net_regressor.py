@@ -10,12 +10,8 @@ from skmlp._sklearn import with_callbacks
 from skmlp.estimators._network_docs import with_common_sections
 from skmlp.estimators._network_estimator import NetworkEstimator, trains_in_batches
 from skmlp.estimators._network_pieces import network_dtype
-from skmlp.estimators._rows import random_split
-from skmlp.nn.activations import get_activation
 from skmlp.nn.dense import Rescale
-from skmlp.nn.initializers import get_initializer
 from skmlp.nn.regression_losses import get_regression_loss
-from skmlp.optim.optimizers import get_optimizer
 
 # The spread of the targets, in units of the last digit of the largest.
 MIN_DIGITS = 1000
@@ -86,13 +82,7 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
     True
     """
 
-    _objects: ClassVar = {
-        "loss": get_regression_loss,
-        "optimizer": get_optimizer,
-        "activation": get_activation,
-        "initializer": get_initializer,
-        "learning_rate": None,
-    }
+    _objects: ClassVar = {**NetworkEstimator._objects, "loss": get_regression_loss}
 
     def __init__(
         self,
@@ -179,9 +169,6 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _known_classes(self):
-        return None
-
     def _encode(self, y, name, known=None):
         """Return y as a matrix, a column for each output."""
         if hasattr(y, "toarray"):
@@ -217,12 +204,6 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
     def _make_loss(self):
         return get_regression_loss(self.loss)
 
-    def _training_loss(self):
-        return self._make_loss()
-
-    def _class_factors(self, targets, weight, n_present):
-        return lambda targets: np.ones(len(targets))
-
     def _units(self, loss, rows):
         """Return the best constant, the spread of the targets, and what the constant costs."""
         if loss.link != "identity":
@@ -237,9 +218,6 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
         losses, _ = loss.evaluate(np.broadcast_to(shift, y.shape), y)
         cost = float(share @ losses)
         return Rescale(shift, scale, unit=cost if varies.any() and 0 < cost < np.inf else 1.0)
-
-    def _split(self, rows, rng):
-        return random_split(len(rows.targets), self.validation_fraction, rng)
 
     def predict(self, X):
         """Predict the targets.

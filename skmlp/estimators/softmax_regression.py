@@ -20,7 +20,7 @@ from skmlp.estimators._callbacks import IterationCallbacks
 from skmlp.estimators._class_scores import ClassScores
 from skmlp.estimators._columns import ScoreColumns
 from skmlp.estimators._rows import Rows, check_validation_data
-from skmlp.estimators._solvers import SOLVERS, certificate, choose_solver, train_epochs
+from skmlp.estimators._solvers import SOLVERS, certificate, choose_solver, train_batches
 from skmlp.estimators._targets import (
     check_class_weight,
     check_classes,
@@ -352,7 +352,7 @@ class SoftmaxRegression(
         theta = columns.pack(*self._start())
         recorder = self._recorder((X, y, sample_weight), theta, columns, None, 1)
         before = self._training
-        train_epochs(self, self._objective(rows, columns), theta, recorder, 1)
+        train_batches(self, self._objective(rows, columns), theta, recorder, 1)
         history = self.loss_curve_ if before is self._training else []
         self._forget_fit()
         vars(self).update(columns.unpack(self._training.theta))

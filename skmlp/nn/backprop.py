@@ -107,17 +107,11 @@ class NetworkObjective:
         views = self.network.layout.views
         return self._evaluate(theta, views(theta), gradient, views(gradient), rows, rng), gradient
 
-    def mean_loss(self, theta: Array, rows: slice = slice(None)) -> float:
+    def mean_loss(self, theta: Array) -> float:
         """Return the mean loss, divided by unit, of predictions: without penalty and dropout."""
-        share = self.weight[rows] / self.weight[rows].sum() / self.unit
         with np.errstate(over="ignore", invalid="ignore"):
-            losses, _ = self.loss.evaluate(self.network.scores(theta, self.X[rows]), self.y[rows])
-            return float(share @ losses)
-
-    def penalty(self, theta: Array) -> float:
-        """Return the penalty, divided by unit."""
-        W = theta[: self.network.layout.n_weights]
-        return 0.5 * float((self.decay * W) @ W)
+            losses, _ = self.loss.evaluate(self.network.scores(theta, self.X), self.y)
+            return float(self.weight @ losses)
 
     def cost_of_constant(self) -> float:
         """Return the mean loss, divided by unit, of the best prediction that knows no x."""

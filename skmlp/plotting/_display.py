@@ -22,6 +22,15 @@ def import_pyplot(display):
     return plt
 
 
+def drawing_axes(display, ax):
+    """Return the axes to draw in, new ones for None; set ``ax_`` and ``figure_`` of the display."""
+    plt = import_pyplot(display)
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    display.ax_, display.figure_ = ax, ax.figure
+    return ax
+
+
 def fitted_model(estimator, *attributes):
     """Return a fitted model that has some attributes: the estimator or a pipeline's last step.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmlp.plotting._display import fitted_model, import_pyplot
+from skmlp.plotting._display import drawing_axes, fitted_model
 
 
 class LossCurveDisplay:
@@ -98,9 +98,7 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not there.
         """
-        plt = import_pyplot(self)
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = drawing_axes(self, ax)
         iteration = np.arange(1, len(self.loss) + 1)
         self.lines_ = ax.plot(iteration, self.loss, label="objective on training rows")
         if self.validation_loss is not None:
@@ -111,6 +109,4 @@ class LossCurveDisplay:
         ax.set(xlabel="iteration", ylabel="loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend()
-        self.ax_ = ax
-        self.figure_ = ax.figure
         return self

@@ -1,7 +1,7 @@
 """The learning rate range test as a picture."""
 
 from skmlp.estimators.range_test import learning_rate_range_test
-from skmlp.plotting._display import import_pyplot
+from skmlp.plotting._display import drawing_axes
 
 
 class RangeTestDisplay:
@@ -95,9 +95,7 @@ class RangeTestDisplay:
         ImportError
             If matplotlib is not there.
         """
-        plt = import_pyplot(self)
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = drawing_axes(self, ax)
         test = self.range_test
         (smoothed,) = ax.plot(test.rates, test.smoothed, label="smoothed", zorder=3)
         (losses,) = ax.plot(
@@ -118,6 +116,4 @@ class RangeTestDisplay:
         )
         # Above the curve before it falls.
         ax.legend(loc="upper left")
-        self.ax_ = ax
-        self.figure_ = ax.figure
         return self
