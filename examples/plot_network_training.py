@@ -35,7 +35,7 @@ net = MLPNet(
     random_state=0,
 )
 net.fit(X_train, y_train)
-print(f"{net.n_iter_} epochs in {sum(net.history_['seconds']):.1f} s")
+print(f"{net.n_iter_} epochs in {sum(net.history_['seconds']):.2f} s")
 print(f"accuracy on test rows: {net.score(X_test, y_test):.3f}")
 
 # %%

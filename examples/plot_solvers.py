@@ -7,12 +7,18 @@ depends on the scale of the features, least of all for Newton's method. The data
 one of the features is about a thousand times larger than another; standardized, all are alike.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
 from skmlp import SoftmaxRegression, cross_entropy
+
+# With tol=0 and the like a fit ends where rounding errors hide the way down, and warns of it.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 ALPHA = 1e-3
 X, y = load_wine(return_X_y=True)

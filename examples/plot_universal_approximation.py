@@ -7,10 +7,17 @@ learns a sine, from 400 of its points and without noise, so that only the size o
 the training limit it.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skmlp import MLPNetRegressor
+
+# At the kink of a rectified unit L-BFGS may find no step that lowers the objective, and warns of
+# it.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 
 def sine_with_jump(x):
