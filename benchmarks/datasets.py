@@ -5,6 +5,12 @@ A file ``NAME.npz`` holds ``y`` (class numbers), ``X`` or the four arrays of a C
 split: the first rows train) or ``groups`` (rows that must not be split). The dense sets are the
 well-known ones of the UCI repository and Fashion-MNIST; OpenML has them all, for instance
 ``sklearn.datasets.fetch_openml("satimage")``, and ``numpy.savez`` writes such a file.
+
+A file without ``n_train`` and ``groups`` may have other labels of the same rows: ``y_TARGET`` has
+the class number of each row, or -1 for a row that has none and is left out. Where these classes
+have a hierarchy, ``class_path_TARGET`` has a row for each class: the numbers of the nodes on the
+way from the root to it, of which the last is its own, and -1 to the end of the row. ``wordnet`` has
+the target ``hypernym``: word counts of the glosses of nouns, and what kind of thing each noun is.
 """
 
 from pathlib import Path
@@ -19,8 +25,9 @@ DENSE = ("zoo", "glass", "vehicle", "vowel", "satimage", "letter", "shuttle", "f
 TEXT = ("debian_sections", "wordnet")
 
 
-def load(name, folder=None):
-    """Return X, y, and the row numbers of a training and a test set."""
+def load(name, folder=None, target=None, seed=0):
+    """Return X, y, the row numbers of a training and a test set, and the paths of the classes."""
+    suffix = f"_{target}" if target else ""
     if name in BUNDLED:
         X, y = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
         arrays = {}
@@ -30,12 +37,18 @@ def load(name, folder=None):
             raise SystemExit(f"{path} is missing. Give its folder as --data.\n\n{__doc__}")
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
-        X, y = arrays.get("X"), arrays["y"]
+        X, y = arrays.get("X"), arrays["y" + suffix]
         if X is None:
-            parts = tuple(arrays[f"X_{part}"] for part in ("data", "indices", "indptr"))
-            X = sp.csr_array(parts, shape=tuple(arrays["X_shape"]))
-    train, test = split(len(y), arrays.get("n_train"), arrays.get("groups"))
-    return SimpleNamespace(name=name, X=X, y=y, train=train, test=test)
+            # liblinear takes indices of 32 bits only.
+            indices, indptr = (
+                arrays[f"X_{part}"].astype(np.int32) for part in ("indices", "indptr")
+            )
+            X = sp.csr_array((arrays["X_data"], indices, indptr), shape=tuple(arrays["X_shape"]))
+        if target:
+            X, y = X[y >= 0], y[y >= 0]
+    train, test = split(len(y), arrays.get("n_train"), arrays.get("groups"), seed=seed)
+    class_path = arrays.get("class_path" + suffix)
+    return SimpleNamespace(name=name, X=X, y=y, train=train, test=test, class_path=class_path)
 
 
 def split(n_samples, n_train=None, groups=None, share=0.2, seed=0):

@@ -47,6 +47,13 @@ sphinx_gallery_conf = {
             "plot_regularization.py",
             "plot_early_stopping.py",
             "plot_augmentation.py",
+            "plot_code_matrices.py",
+            "plot_decision_regions.py",
+            "plot_error_correcting.py",
+            "plot_class_tree.py",
+            "plot_decoding.py",
+            "plot_coupling.py",
+            "plot_calibration.py",
             "*",
         ]
     ),

@@ -10,7 +10,18 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "skmlp"
 
 NUMERIC = ("numpy", "scipy", "skmlp._spec")
-REDUCTIONS = ("code", "tree", "decoding", "coupling")
+REDUCTIONS = (
+    "code_table",
+    "random_codes",
+    "code",
+    "binary_tree",
+    "hierarchy",
+    "tree",
+    "tree_search",
+    "decoding",
+    "log_sums",
+    "coupling",
+)
 WITHOUT_SKLEARN = ("numpy", "scipy", "joblib", "skmlp")
 WITH_SKLEARN = (*WITHOUT_SKLEARN, "sklearn")
 
@@ -23,8 +34,7 @@ MAY_IMPORT = {
         f"reductions/{name}.py": (*NUMERIC, *(f"skmlp.reductions.{core}" for core in REDUCTIONS))
         for name in REDUCTIONS
     },
-    "reductions/classifiers.py": WITH_SKLEARN,
-    "reductions/_binary.py": WITH_SKLEARN,
+    "reductions/*": WITH_SKLEARN,
     "estimators/*": WITH_SKLEARN,
     "plotting/*": (*WITH_SKLEARN, "matplotlib"),
     "_sklearn.py": WITH_SKLEARN,

@@ -8,6 +8,8 @@ from typing import ClassVar
 import numpy as np
 from sklearn.utils import check_random_state
 
+# Where scikit-learn keeps the callbacks of a fit that is under way.
+CALLBACK_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 # Modules through which a user's call passes.
 INSIDE = ("skmlp.", "sklearn.callback.")
 
@@ -56,8 +58,11 @@ def unchanged_by_errors(estimator):
     try:
         yield
     except BaseException:
+        # What scikit-learn needs to end the work of its callbacks is no trace.
+        after = vars(estimator)
+        kept = {name: after[name] for name in CALLBACK_ATTRIBUTES if name in after}
         vars(estimator).clear()
-        vars(estimator).update(before)
+        vars(estimator).update(before | kept)
         raise
 
 

@@ -3,6 +3,12 @@
 from skmlp._sklearn import HAS_CALLBACKS
 
 
+def has_callbacks(estimator):
+    """Return whether anybody wants to be told of the iterations of an estimator."""
+    attributes = ("_skl_callbacks", "_parent_callback_ctx")
+    return HAS_CALLBACKS and any(hasattr(estimator, name) for name in attributes)
+
+
 class IterationCallbacks:
     """The callback contexts of one fit: a root, and a subtask for each iteration.
 
@@ -16,13 +22,14 @@ class IterationCallbacks:
         The training data as the user gave them; what callbacks score.
     max_iter : int
         Largest number of iterations.
+    task_name : str, default="iteration"
+        What an iteration is called.
     """
 
-    def __init__(self, estimator, X, y, sample_weight, max_iter):
+    def __init__(self, estimator, X, y, sample_weight, max_iter, task_name="iteration"):
         self.estimator = estimator
-        self.active = HAS_CALLBACKS and (
-            hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
-        )
+        self.task_name = task_name
+        self.active = has_callbacks(estimator)
         if not self.active:
             return
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -42,7 +49,7 @@ class IterationCallbacks:
         """
         if self.active and self.n_left:
             self.n_left -= 1
-            self.task = self.root.subcontext(task_name="iteration")
+            self.task = self.root.subcontext(task_name=self.task_name)
             self.task.call_on_fit_task_begin(
                 estimator=self.estimator, reconstruction_attributes=attributes, **self.data
             )

@@ -1,5 +1,7 @@
 """What the docstrings of the network estimators have in common."""
 
+from skmlp._docs import with_sections
+
 ARCHITECTURE = """\
 hidden_layer_sizes : int or sequence of int, default=(200, 100)
         Numbers of units of the hidden layers. ``()`` is a linear model.
@@ -121,18 +123,12 @@ An epoch costs O(n_samples n_weights) time. Memory beyond X: a few copies of the
 
     Training is reproducible bit for bit for a seed, on the same machine and number of threads."""
 
-SECTIONS = {
-    "<architecture>": ARCHITECTURE,
-    "<training>": TRAINING,
-    "<administration>": ADMINISTRATION,
-    "<attributes>": ATTRIBUTES,
-    "<notes>": NOTES,
-}
-
-
-def with_common_sections(cls):
-    """Fill the places of the common sections in the docstring of a class."""
-    if cls.__doc__:  # python -OO strips docstrings
-        for place, text in SECTIONS.items():
-            cls.__doc__ = cls.__doc__.replace(place, text)
-    return cls
+with_common_sections = with_sections(
+    {
+        "architecture": ARCHITECTURE,
+        "training": TRAINING,
+        "administration": ADMINISTRATION,
+        "attributes": ATTRIBUTES,
+        "notes": NOTES,
+    }
+)

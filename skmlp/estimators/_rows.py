@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
-from skmlp._sklearn import check_same_features, count_rows
+from skmlp._sklearn import check_features, count_rows
 from skmlp.estimators._targets import check_row_weights
 
 
@@ -69,7 +69,7 @@ def check_validation_data(estimator, X_val, y_val, sample_weight_val, dtype):
         X = check_array(
             X_val, accept_sparse="csr", dtype=dtype, input_name="X_val", estimator=estimator
         )
-        check_same_features(estimator, X_val)
+        check_features(estimator, X_val, reset=False)
     except ValueError as error:
         raise ValueError(f"X_val must be like X. {error}") from None
     y = check_array(

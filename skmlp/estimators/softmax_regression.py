@@ -19,6 +19,7 @@ from skmlp.estimators._base import (
 from skmlp.estimators._callbacks import IterationCallbacks
 from skmlp.estimators._class_scores import ClassScores
 from skmlp.estimators._columns import ScoreColumns
+from skmlp.estimators._joint_fit import fit_jointly
 from skmlp.estimators._rows import Rows, check_validation_data
 from skmlp.estimators._solvers import SOLVERS, certificate, choose_solver, train_batches
 from skmlp.estimators._targets import (
@@ -176,6 +177,9 @@ class SoftmaxRegression(
     >>> model.suboptimality_bound_ < 1e-4 * model.loss_
     True
     """
+
+    # The reductions predict with many such models at once by one matrix product.
+    linear_margins: ClassVar = True
 
     _objects: ClassVar = {"optimizer": get_optimizer, "learning_rate": get_schedule}
 
@@ -362,6 +366,36 @@ class SoftmaxRegression(
         self.solver_ = "sgd"
         recorder.callbacks.fit_ended()
         return self
+
+    def fit_code(self, X, y, M, sample_weight=None):
+        """Fit one two-class model for each column of a code matrix, all in one optimization.
+
+        A reduction of many classes to two calls this of a base that has it. The models are those
+        that ``clone(self).fit`` finds on the rows of each problem, labelled 0 and 1; but they share
+        their products with X, which makes them many times as fast.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+            Training rows.
+        y : ndarray of int of shape (n_samples,)
+            Class of each row, from 0 to n_classes - 1.
+        M : array-like of int of shape (n_classes, n_problems)
+            In each problem, -1 for the classes that are labelled 0, +1 for those that are labelled
+            1, and 0 for those that sit out. Both labels must have rows of positive weight.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        models : list of SoftmaxRegression or None
+            A fitted model for each problem. None if a fit of its own can do what they together
+            cannot: the parameters ask for sgd, early stopping, a warm start, `classes`, printing or
+            callbacks, or for newton with many features; sparse problems leave rows out; or X holds
+            huge numbers.
+        """
+        self._check_parameters()
+        return fit_jointly(self, X, y, M, sample_weight)
 
     def _training_rows(self, X, y, sample_weight, *, classes, n_present, reset=True):
         """Check the training data, set `classes_`, and return what the objective needs."""
