@@ -5,7 +5,7 @@ margin a label. Whatever a base estimator offers is turned into that here, and n
 """
 
 from copy import copy
-from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 
 import numpy as np
@@ -111,36 +111,42 @@ def log_probabilities_of(learner, X):
         return np.log(learner.predict_proba(X))
 
 
-@dataclass
 class LinearStack:
     """Linear learners of two labels, stacked: all their margins are one matrix product.
 
-    Attributes
+    Parameters
     ----------
-    coef : ndarray of shape (n_problems, n_features)
-        Weights.
-    intercept : ndarray of shape (n_problems,)
-        Intercepts.
+    learners : list of estimator
+        Each has ``coef_`` and ``intercept_``. Once the stack is made, at the first prediction,
+        their weights are views of it.
     logistic : bool
         Whether the probability of label 1 is the logistic function of the margin.
+    sparse : bool
+        Whether rows are sparse: their products want the weights of a feature side by side, those
+        of dense rows the weights of a problem.
     """
 
-    coef: np.ndarray
-    intercept: np.ndarray
-    logistic: bool
+    def __init__(self, learners, logistic, sparse):
+        self.learners = learners
+        self.logistic = logistic
+        self.sparse = sparse
 
-    @classmethod
-    def of(cls, learners, logistic=False):
-        """Stack linear learners, whose weights become views of the stack."""
-        coef = np.vstack([learner.coef_ for learner in learners])
-        intercept = [np.broadcast_to(learner.intercept_, 1) for learner in learners]
-        for learner, row in zip(learners, coef, strict=True):
-            learner.coef_ = row.reshape(np.shape(learner.coef_))
-        return cls(coef, np.concatenate(intercept), logistic)
+    @cached_property
+    def weights(self):
+        """W of shape (n_features, n_problems) and b of shape (n_problems,)."""
+        coefs = [np.ravel(learner.coef_) for learner in self.learners]
+        shape, dtype = (len(coefs[0]), len(coefs)), np.result_type(*coefs)
+        W = np.empty(shape, dtype, order="C" if self.sparse else "F")
+        for learner, coef, column in zip(self.learners, coefs, W.T, strict=True):
+            column[:] = coef
+            learner.coef_ = column.reshape(np.shape(learner.coef_))
+        b = [np.broadcast_to(learner.intercept_, 1) for learner in self.learners]
+        return W, np.concatenate(b)
 
     def margins(self, X):
         """Return the margins of all problems, shape (n_samples, n_problems)."""
-        return np.asarray(X @ self.coef.T) + self.intercept
+        W, b = self.weights
+        return np.asarray(X @ W) + b
 
     def probabilities(self, X):
         """Return the probability of label 1 of all problems, shape (n_samples, n_problems)."""
@@ -148,11 +154,12 @@ class LinearStack:
 
     def margins_at(self, problems, X):
         """Return the margin of one problem for each row, shape (n_samples,)."""
+        W, b = self.weights
         if sp.issparse(X):
             row = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-            terms = X.data * self.coef[problems[row], X.indices]
-            return np.bincount(row, terms, minlength=X.shape[0]) + self.intercept[problems]
-        return np.einsum("ij,ij->i", X, self.coef[problems]) + self.intercept[problems]
+            terms = X.data * W[X.indices, problems[row]]
+            return np.bincount(row, terms, minlength=X.shape[0]) + b[problems]
+        return np.einsum("ij,ij->i", X, W.T[problems]) + b[problems]
 
 
 def stack_linear(learners, X):
@@ -173,22 +180,21 @@ def stack_linear(learners, X):
     declared = isinstance(first, LinearClassifierMixin) or getattr(first, "linear_margins", False)
     if not declared or not all(is_one_row(getattr(f, "coef_", None)) for f in learners):
         return None
-    stack = LinearStack.of(learners)
     array = check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
-    margins = stack.margins_at(np.zeros(array.shape[0], int), array)
-    if not np.allclose(margins, margins_of(first, X), rtol=1e-4, atol=1e-6):
+    w, b = np.ravel(first.coef_), np.ravel(first.intercept_)[0]
+    if not np.allclose(array @ w + b, margins_of(first, X), rtol=1e-4, atol=1e-6):
         return None
-    stack.logistic = hasattr(first, "predict_proba") and is_logistic(first, stack)
-    return stack
+    logistic = hasattr(first, "predict_proba") and is_logistic(first, w, b)
+    return LinearStack(learners, logistic, sparse=sp.issparse(array))
 
 
-def is_logistic(learner, stack):
+def is_logistic(learner, w, b):
     """Return whether the probability of label 1 is the logistic function of the margin.
 
-    Where margins are large, any probability is 0 or 1. So the learner, the first of a stack, is
-    asked about rows that have small margins: multiples of its weights.
+    Where margins are large, any probability is 0 or 1. So the learner, with weights w and intercept
+    b, is asked about rows that have small margins: multiples of w.
     """
-    w, b = stack.coef[0].astype(np.float64), float(stack.intercept[0])
+    w, b = w.astype(np.float64), float(b)
     square = w @ w
     if not 0 < square < np.inf:
         return False

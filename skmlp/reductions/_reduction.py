@@ -77,13 +77,13 @@ class ReductionClassifier(
         # The stack repeats what the learners hold: what remains is of which kind it is.
         state = super().__getstate__()
         if state.get("_stack") is not None:
-            state = {**state, "_stack": state["_stack"].logistic}
+            state = {**state, "_stack": (state["_stack"].logistic, state["_stack"].sparse)}
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if state.get("_stack") is not None:
-            self._stack = LinearStack.of(self.estimators_, state["_stack"])
+            self._stack = LinearStack(self.estimators_, *state["_stack"])
 
     def _check_parameters(self):
         is_classifier = hasattr(self.estimator, "fit") and hasattr(self.estimator, "predict")

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skmlp._sklearn import take_rows
 from skmlp.estimators._targets import stratified_split
@@ -38,7 +38,12 @@ def huffman(model, X, y, weight, n_classes, rng):
 
 
 def agglomerative(model, X, y, weight, n_classes, rng):
-    """Join classes whose means are close, in units of the standard deviation of each feature."""
+    """Join classes whose means are close.
+
+    Each dense feature is measured in units of its standard deviation. Of sparse rows, such as
+    texts, which have many rare features, the directions of the means from the mean of all are
+    compared.
+    """
     check_all_present(model, y, n_classes)
     try:
         X = check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
@@ -51,7 +56,10 @@ def agglomerative(model, X, y, weight, n_classes, rng):
     members = sp.csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))
     means = members @ X / members.sum(axis=1)[:, None]
     means = np.asarray(means.todense() if sp.issparse(means) else means)
-    variance = mean_variance_axis(X, axis=0)[1] if sp.issparse(X) else X.var(axis=0)
+    if sp.issparse(X):
+        means = normalize(means - weight @ X / weight.sum())
+        return ClassTree.agglomerative(means, "ward")
+    variance = X.var(axis=0)
     return ClassTree.agglomerative(means / np.sqrt(np.where(variance > 0, variance, 1)))
 
 

@@ -47,14 +47,15 @@ class TreeReductionClassifier(HasPartialFit, ReductionClassifier):
     <estimator>
     tree : str, ClassTree, nested tuples or dict, default="agglomerative"
         ``"agglomerative"`` joins classes whose means are close, which asks the easy questions
-        first (each feature in units of its standard deviation); ``"balanced"`` halves the classes
-        in their order; ``"huffman"`` has frequent classes near the root, for the least mean depth;
-        ``"random"`` draws from all trees alike, ``"random_balanced"`` from the balanced ones;
-        ``"random_pair"`` lets the estimator split the classes below a node by two of them, drawn at
-        random; ``"best_of"`` keeps the best of `n_candidates` random trees. Your own tree is made
-        of nested tuples of labels, such as ``(("cat", "dog"), "car")``, or is a class hierarchy: a
-        dict from each node to its parent, where labels are nodes anywhere in it. Many children of
-        one node are joined in pairs as in Huffman's tree.
+        first (dense features in units of their standard deviations, sparse rows by directions);
+        ``"balanced"`` halves the classes in their order; ``"huffman"`` has frequent classes near
+        the root, for the least mean depth; ``"random"`` draws from all trees alike,
+        ``"random_balanced"`` from the balanced ones; ``"random_pair"`` lets the estimator split the
+        classes below a node by two of them, drawn at random; ``"best_of"`` keeps the best of
+        `n_candidates` random trees. Your own tree is made of nested tuples of labels, such as
+        ``(("cat", "dog"), "car")``, or is a class hierarchy: a dict from each node to its parent,
+        where labels are nodes anywhere in it. Many children of one node are joined in pairs as in
+        Huffman's tree.
     n_trees : int, default=1
         Number of trees, whose probabilities are averaged: an ensemble of nested dichotomies. More
         than one needs a random kind of tree.

@@ -84,8 +84,6 @@ def expected_failed_checks(model):
     if model.calibrate is not None or whole:
         reason = "the check wants folds by number of row, but rows of weight 0 are left out"
         return dict.fromkeys(weights, reason)
-    if options.get("tree") == "random_pair":
-        return dict.fromkeys(weights, "the rows that split classes are drawn whatever they weigh")
     if options.get("tree") == "best_of":
         return dict.fromkeys(weights, "of a row twice, one may be held out")
     return {}
