@@ -52,6 +52,7 @@ FITTED = (
     "validation_loss_curve_",
     "validation_scores_",
     "converged_",
+    "road_",
 )
 
 

@@ -1,0 +1,48 @@
+/* All kernels in both precisions, for one instruction set: KERNELS is what they are called. */
+#include <math.h>
+#include <string.h>
+
+#include "program.h"
+
+#ifdef _MSC_VER
+#define restrict __restrict
+#endif
+#define JOIN(a, b) a##_##b
+
+#define PRECISION 32
+#define REAL float
+#define UINT uint32_t
+#define NAME(name) JOIN(name, float)
+#define GEMM sgemm
+#define SQRT sqrtf
+#define ERF erff
+#define LOG logf
+#include "elementary.h"
+#include "activations.h"
+#include "losses.h"
+#include "optimizers.h"
+#include "network.h"
+#undef PRECISION
+#undef REAL
+#undef UINT
+#undef NAME
+#undef GEMM
+#undef SQRT
+#undef ERF
+#undef LOG
+
+#define PRECISION 64
+#define REAL double
+#define UINT uint64_t
+#define NAME(name) JOIN(name, double)
+#define GEMM dgemm
+#define SQRT sqrt
+#define ERF erf
+#define LOG log
+#include "elementary.h"
+#include "activations.h"
+#include "losses.h"
+#include "optimizers.h"
+#include "network.h"
+
+const skmlp_kernels KERNELS = {KERNELS_NAME, run_float, run_double, map_float, map_double};
