@@ -23,15 +23,18 @@ def extensions():
     except ImportError as error:
         print(f"warning: the compiled road is left out: {error}", file=sys.stderr)
         return []
-    extension = Extension(
+    source = Extension(
         "skmlp._fast._executor",
         ["skmlp/_fast/_executor.pyx", *(str(path) for path in sorted(Path(SOURCE).glob("*.c")))],
         depends=[str(path) for path in sorted(Path(SOURCE).glob("*.h"))],
         include_dirs=[SOURCE, np.get_include()],
         extra_compile_args=["/O2"] if sys.platform == "win32" else GNU_FLAGS,
-        optional=True,
     )
-    return cythonize(extension, build_dir="build/cython", language_level=3)
+    built = cythonize(source, build_dir="build/cython", language_level=3)
+    for extension in built:
+        # Said here, since cythonize does not pass it on.
+        extension.optional = True
+    return built
 
 
 setup(ext_modules=extensions())

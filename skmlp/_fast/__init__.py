@@ -13,7 +13,7 @@ from typing import Any
 from skmlp.optim.training import EpochRunner, Training, run_epoch
 
 try:
-    from skmlp._fast import _executor
+    import skmlp._fast._executor as _executor
     from skmlp._fast.epochs import compiled_epochs
 except ImportError as error:
     _executor, WHY_NOT = None, str(error)

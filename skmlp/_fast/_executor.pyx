@@ -4,6 +4,7 @@ from time import perf_counter
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
@@ -20,7 +21,7 @@ cdef extern from "program.h":
         CLIP_NORM, CLIP_VALUE
         EXP, EXPM1, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF
         DONE, BAD_ROW, BAD_COLUMN, BAD_CLASS, BAD_INDPTR
-        MAX_CLIPS
+        MAX_CLIPS, PANEL_SIZE
 
     ctypedef struct skmlp_layer:
         Py_ssize_t fan_in, fan_out, W, b, gamma, beta, mean, variance
@@ -54,6 +55,7 @@ cdef extern from "program.h":
     ctypedef struct skmlp_program:
         skmlp_sgemm sgemm
         skmlp_dgemm dgemm
+        double largest_product
         int n_layers
         skmlp_layer *layers
         Py_ssize_t n_features, n_outputs, n_params, n_weights, n_learned
@@ -91,6 +93,7 @@ cdef extern from "program.h":
         int64_t *classes
         double *row_weight
         void *back[2]
+        void *panel
         double total, squares
 
     ctypedef struct skmlp_kernels:
@@ -265,6 +268,7 @@ cdef class Executor:
             p.n_kept = batch_size * most_stored
             p.kept = self.room(p.n_kept)
         p.back[0], p.back[1] = self.room(batch_size * widest), self.room(batch_size * widest)
+        p.panel = self.room(PANEL_SIZE)
         p.targets_of_batch = self.room(batch_size * p.n_outputs)
         p.row_loss, p.row_shift = self.room(batch_size), self.room(batch_size)
         p.classes = <int64_t *> self.room(batch_size, np.int64)
@@ -315,7 +319,7 @@ cdef class Executor:
         return offset
 
     def run(self, theta, X, targets, weight, *, double n_counted, optimizer, penalty, units,
-            order, Py_ssize_t batch_size, rates, rng):
+            order, Py_ssize_t batch_size, rates, rng, double largest_product=INFINITY):
         """Make one step for every batch; return the sums of values and of squared norms.
 
         Parameters
@@ -342,6 +346,8 @@ cdef class Executor:
             Learning rate of every batch.
         rng : numpy.random.Generator
             The source of randomness; its lock is held.
+        largest_product : float, default=inf
+            Multiplications in a product of matrices above which it is left to the BLAS.
 
         Returns
         -------
@@ -364,6 +370,7 @@ cdef class Executor:
         self.bind_data(X, targets, weight)
         self.bind_optimizer(optimizer)
         p.n_counted = n_counted
+        p.largest_product = largest_product
         p.penalty = NULL
         p.flat_penalty = 0
         if isinstance(penalty, np.ndarray):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from threadpoolctl import threadpool_limits
 
 from skmlp import MLPNet, MLPNetRegressor, SoftmaxRegression
 from skmlp.augment import GaussianNoise
@@ -29,6 +30,11 @@ SHORT = {"max_iter": 4, "batch_size": 16, "random_state": 0, "learning_rate": 0.
 # before batch norm has none. With momentum they stay small.
 SMOOTH = SHORT | {"optimizer": "momentum"}
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
+pytest.importorskip(
+    "skmlp._fast._executor", reason="the extension has not been built", exc_type=ImportError
+)
+from skmlp._fast import epochs  # noqa: E402
+
 # Four epochs are too few for some, which a warning tells.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 dtypes = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -137,6 +143,18 @@ def test_a_larger_network(on_road):
     options = SMOOTH | {"batch_size": 64}
     model = MLPNet((130, 65), "relu", batch_norm=True, dropout=0.3, dtype="float64", **options)
     assert_same(on_road, model, rows, y)
+
+
+def test_products_by_the_blas(on_road, monkeypatch):
+    monkeypatch.setattr(epochs, "blas_threads", lambda: 2)
+    monkeypatch.setattr(epochs, "SHARED_PRODUCT", 0)
+    assert_same(on_road, MLPNet((9, 5), dtype="float64", **SMOOTH), X, Y_CLASS)
+    assert_same(on_road, MLPNet((9, 5), batch_norm=True, **SMOOTH), X, Y_CLASS)
+
+
+def test_the_threads_of_the_blas_can_be_limited():
+    with threadpool_limits(1):
+        assert epochs.blas_threads() in (0, 1)
 
 
 def test_scores_that_are_far_apart(on_road):

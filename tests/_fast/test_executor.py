@@ -8,9 +8,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, ndtr
 
 from skmlp import MLPNet
-from skmlp._fast import _executor, epochs
-from skmlp._fast._executor import LOSS_CODES, OPTIMIZER_CODES, Executor, evaluate
-from skmlp._fast.program import dense_fields
+
+_executor = pytest.importorskip(
+    "skmlp._fast._executor", reason="the extension has not been built", exc_type=ImportError
+)
+from skmlp._fast import epochs  # noqa: E402
+from skmlp._fast.program import dense_fields  # noqa: E402
+
+Executor, evaluate = _executor.Executor, _executor.evaluate
 
 NAMES = ("baseline", "avx2", "avx512")
 
@@ -101,14 +106,20 @@ def executor(**changes):
         "n_learned": 8,
         "dtype": np.float64,
         "batch_size": 4,
-        "loss": LOSS_CODES["softmax"],
+        "loss": _executor.LOSS_CODES["softmax"],
         "loss_parameter": 0.0,
     }
     return Executor(changes.pop("layers", layers), **options | changes)
 
 
 def arguments(**changes):
-    optimizer = {"kind": OPTIMIZER_CODES["adam"], "a": 0.9, "b": 0.99, "eps": 1e-8, "decay": 0.0}
+    optimizer = {
+        "kind": _executor.OPTIMIZER_CODES["adam"],
+        "a": 0.9,
+        "b": 0.99,
+        "eps": 1e-8,
+        "decay": 0.0,
+    }
     memory = {"first": np.zeros(8), "second": np.zeros(8), "t": 0, "clips": []}
     plain = {
         "theta": np.zeros(8),

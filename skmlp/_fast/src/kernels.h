@@ -9,9 +9,17 @@
 #endif
 #define JOIN(a, b) a##_##b
 
+/* What a tile of a product may take of the registers, and the widest vectors. */
+#ifndef VECTOR_BYTES
+#define VECTOR_BYTES 16
+#define TILE_ROWS 4
+#define TILE_VECTORS 2
+#endif
+
 #define PRECISION 32
 #define REAL float
 #define UINT uint32_t
+#define INT int32_t
 #define NAME(name) JOIN(name, float)
 #define GEMM sgemm
 #define SQRT sqrtf
@@ -20,11 +28,13 @@
 #include "elementary.h"
 #include "activations.h"
 #include "losses.h"
+#include "gemm.h"
 #include "optimizers.h"
 #include "network.h"
 #undef PRECISION
 #undef REAL
 #undef UINT
+#undef INT
 #undef NAME
 #undef GEMM
 #undef SQRT
@@ -34,6 +44,7 @@
 #define PRECISION 64
 #define REAL double
 #define UINT uint64_t
+#define INT int64_t
 #define NAME(name) JOIN(name, double)
 #define GEMM dgemm
 #define SQRT sqrt
@@ -42,6 +53,7 @@
 #include "elementary.h"
 #include "activations.h"
 #include "losses.h"
+#include "gemm.h"
 #include "optimizers.h"
 #include "network.h"
 

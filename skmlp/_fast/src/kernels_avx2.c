@@ -5,6 +5,9 @@
 TARGET_AVX2
 #define KERNELS skmlp_kernels_avx2
 #define KERNELS_NAME "avx2"
+#define VECTOR_BYTES 32
+#define TILE_ROWS 4
+#define TILE_VECTORS 3
 #include "kernels.h"
 END_TARGET
 #else

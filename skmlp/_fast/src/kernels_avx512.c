@@ -5,6 +5,9 @@
 TARGET_AVX512
 #define KERNELS skmlp_kernels_avx512
 #define KERNELS_NAME "avx512"
+#define VECTOR_BYTES 64
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
 #include "kernels.h"
 END_TARGET
 #else

@@ -1,12 +1,22 @@
 /* Forward and back through the layers, and the loop over batches. */
 
-/* C = A B + beta C for matrices row by row; a transposed one is passed as it lies in memory. */
+/* C = A B + bias for matrices row by row; a transposed one is passed as it lies in memory. */
 static void NAME(gemm)(const skmlp_program *p, char trans_a, char trans_b, ptrdiff_t m,
-                       ptrdiff_t n, ptrdiff_t k, const REAL *A, const REAL *B, REAL beta,
+                       ptrdiff_t n, ptrdiff_t k, const REAL *A, const REAL *B, const REAL *bias,
                        REAL *C) {
     int rows = (int)m, columns = (int)n, inner = (int)k;
     int lda = trans_a == 'N' ? inner : rows, ldb = trans_b == 'N' ? columns : inner;
-    REAL one = 1;
+    REAL one = 1, beta = bias == NULL ? 0 : 1;
+    ptrdiff_t i;
+#ifdef __GNUC__
+    if ((double)m * (double)n * (double)k <= p->largest_product) {
+        NAME(multiply)(m, n, k, A, trans_a == 'N' ? k : 1, trans_a == 'N' ? 1 : m, B,
+                       trans_b == 'N' ? n : 1, trans_b == 'N' ? 1 : k, bias, C, p->panel);
+        return;
+    }
+#endif
+    if (bias != NULL)
+        for (i = 0; i < m; i++) memcpy(C + i * n, bias, (size_t)n * sizeof *C);
     /* BLAS has matrices column by column: what it sees is the product of the transposes. */
     p->GEMM(&trans_b, &trans_a, &columns, &rows, &inner, &one, (REAL *)B, &ldb, (REAL *)A, &lda,
             &beta, C, &columns);
@@ -34,12 +44,13 @@ static void NAME(drop)(const skmlp_program *p, uint32_t threshold, REAL keep, pt
 
 /* Z = X W + b for the first layer of a sparse batch. */
 static void NAME(sparse_forward)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m,
-                                 const REAL *values, int is_packed, const REAL *W, ptrdiff_t n,
-                                 REAL *Z) {
+                                 const REAL *values, int is_packed, const REAL *W,
+                                 const REAL *bias, ptrdiff_t n, REAL *Z) {
     ptrdiff_t i, j, at = 0;
     int64_t s;
     for (i = 0; i < m; i++) {
         REAL *restrict z = Z + i * n;
+        for (j = 0; j < n; j++) z[j] = bias == NULL ? 0 : bias[j];
         for (s = p->indptr[rows[i]]; s < p->indptr[rows[i] + 1]; s++, at++) {
             const REAL x = values[is_packed ? at : s];
             const REAL *restrict w = W + p->columns[s] * n;
@@ -184,16 +195,12 @@ static void NAME(forward)(const skmlp_program *p, const skmlp_layer *layer, cons
                           ptrdiff_t m, const REAL *X) {
     const ptrdiff_t n = layer->fan_out;
     const REAL *theta = p->theta, *W = theta + layer->W;
+    const REAL *bias = layer->b >= 0 ? theta + layer->b : NULL;
     REAL *A = layer->A;
-    ptrdiff_t i;
-    if (layer->b >= 0)
-        for (i = 0; i < m; i++) memcpy(A + i * n, theta + layer->b, (size_t)n * sizeof *A);
-    if (X != NULL) {
-        NAME(gemm)(p, 'N', 'N', m, n, layer->fan_in, X, W, layer->b >= 0 ? 1 : 0, A);
-    } else {
-        if (layer->b < 0) memset(A, 0, (size_t)(m * n) * sizeof *A);
-        NAME(sparse_forward)(p, rows, m, NAME(stored)(p), p->input_threshold > 0, W, n, A);
-    }
+    if (X != NULL)
+        NAME(gemm)(p, 'N', 'N', m, n, layer->fan_in, X, W, bias, A);
+    else
+        NAME(sparse_forward)(p, rows, m, NAME(stored)(p), p->input_threshold > 0, W, bias, n, A);
     if (layer->gamma >= 0) NAME(normalize)(p, layer, m, A);
     NAME(activate)(layer, m * n, A, layer->slopes);
     if (layer->threshold > 0)
@@ -213,12 +220,13 @@ static void NAME(back)(const skmlp_program *p, const skmlp_layer *layer, const i
     if (layer->gamma >= 0) NAME(normalize_back)(p, layer, m, d);
     if (layer->b >= 0) NAME(column_sums)(m, n, d, gradient + layer->b);
     if (X != NULL)
-        NAME(gemm)(p, 'T', 'N', layer->fan_in, n, m, X, d, 0, gradient + layer->W);
+        NAME(gemm)(p, 'T', 'N', layer->fan_in, n, m, X, d, NULL, gradient + layer->W);
     else
         NAME(sparse_back)(p, rows, m, NAME(stored)(p), p->input_threshold > 0, d, n,
                           gradient + layer->W);
     if (dX != NULL)
-        NAME(gemm)(p, 'N', 'T', m, layer->fan_in, n, d, (const REAL *)p->theta + layer->W, 0, dX);
+        NAME(gemm)(p, 'N', 'T', m, layer->fan_in, n, d, (const REAL *)p->theta + layer->W,
+                   NULL, dX);
 }
 
 /* The objective of the batch without its penalty; the derivative goes over the scores. */

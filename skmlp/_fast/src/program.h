@@ -20,6 +20,10 @@ enum { DONE, BAD_ROW, BAD_COLUMN, BAD_CLASS, BAD_INDPTR };
 
 #define MAX_CLIPS 4
 
+/* Rows of a panel in a product of matrices, and numbers in it: three vectors of 64 bytes each. */
+#define PANEL_DEPTH 256
+#define PANEL_SIZE (PANEL_DEPTH * 3 * 16)
+
 /* Dense, batch norm, activation and dropout: one layer of units. Offsets count from the start of
  * theta; -1 says that there is no such array. */
 typedef struct {
@@ -57,6 +61,7 @@ typedef void (*skmlp_dgemm)(char *, char *, int *, int *, int *, double *, doubl
 typedef struct {
     skmlp_sgemm sgemm;
     skmlp_dgemm dgemm;
+    double largest_product;   /* multiplications in a matrix product; above them BLAS makes it */
 
     int n_layers;
     skmlp_layer *layers;
@@ -101,6 +106,7 @@ typedef struct {
     int64_t *classes;
     double *row_weight;
     void *back[2];            /* (batch_size, widest layer) */
+    void *panel;              /* PANEL_SIZE numbers */
 
     /* Sums over batches. */
     double total, squares;
