@@ -29,8 +29,8 @@ from skmlp.optim.schedules import Schedule
 from skmlp.optim.training import Epoch, EpochRunner, Training, checked_epoch
 
 # Multiplications in a product of matrices from which on it is left to the BLAS if that has several
-# threads. Two are 1.3 times as fast as the kernels from a tenth of this on, but only if nothing else
-# runs: threads that wait for each other after every product are slow on a busy machine.
+# threads. Two are 1.3 times as fast as the kernels from a tenth of this on, but only if nothing
+# else runs: threads that wait for each other after every product are slow on a busy machine.
 SHARED_PRODUCT = 5e7
 # What tells the number of threads, by the name of the library.
 THREAD_COUNTERS = (
