@@ -218,7 +218,8 @@ cdef class Executor:
     cdef const skmlp_kernels *kernels
     cdef object dtype, memory
     cdef bint is_sparse
-    cdef Py_ssize_t most_rows
+    # Most rows of a batch, and how many batches make a call of the kernels.
+    cdef Py_ssize_t most_rows, step
 
     def __cinit__(self):
         memset(&self.p, 0, sizeof(self.p))
@@ -244,7 +245,7 @@ cdef class Executor:
         self.kernels = choose(kernels)
         self.memory = []
         self.is_sparse = is_sparse
-        self.most_rows = batch_size
+        self.most_rows, self.step = batch_size, 1
         p.sgemm, p.dgemm = sgemm, dgemm
         p.n_features, p.n_params = n_features, n_params
         p.n_weights, p.n_learned = n_weights, n_learned
@@ -357,7 +358,8 @@ cdef class Executor:
             Steps the optimizer has made in its life.
         """
         cdef skmlp_program *p = &self.p
-        cdef Py_ssize_t n_batches, begin = 0, end, step = 1
+        cdef Py_ssize_t n_batches, begin = 0, end
+        cdef Py_ssize_t wanted
         cdef double began, seconds, pause = PAUSE
         cdef int status = DONE
         cdef bint is_double = self.dtype == np.float64
@@ -391,7 +393,7 @@ cdef class Executor:
         p.total = p.squares = 0
         with rng.bit_generator.lock:
             while begin < n_batches and status == DONE:
-                end = min(begin + step, n_batches)
+                end = min(begin + self.step, n_batches)
                 began = perf_counter()
                 with nogil:
                     if is_double:
@@ -400,7 +402,8 @@ cdef class Executor:
                         status = self.kernels.run_float(p, begin, end)
                 PyErr_CheckSignals()
                 seconds = max(perf_counter() - began, 1e-6)
-                step = max(1, min(2 * step, <Py_ssize_t> (pause / seconds * (end - begin))))
+                wanted = <Py_ssize_t> (pause / seconds * (end - begin))
+                self.step = max(1, min(2 * self.step, wanted))
                 begin = end
         if status != DONE:
             raise ValueError(f"The data must not change in a training: {PROBLEMS[status]}.")

@@ -25,7 +25,7 @@ from skmlp.nn.linear import LinearObjective
 from skmlp.nn.losses import Loss
 from skmlp.nn.parameters import Array
 from skmlp.optim.batches import Batches
-from skmlp.optim.schedules import Schedule
+from skmlp.optim.schedules import Constant, Schedule
 from skmlp.optim.training import Epoch, EpochRunner, Training, checked_epoch
 
 # Multiplications in a product of matrices from which on it is left to the BLAS if that has several
@@ -187,9 +187,7 @@ class CompiledEpochs:
         began = perf_counter()
         assert isinstance(batches, Batches)
         n_batches = len(batches)
-        with np.errstate(over="ignore", invalid="ignore"):
-            times = (training.epoch + i / n_batches for i in range(n_batches))
-            rates = np.array([training.rate_factor * schedule(t) for t in times])
+        rates = training.rate_factor * schedule_values(schedule, training.epoch, n_batches)
         optimizer, state = optimizer_fields(training, self.n_weights)
         total, squares, n_steps = self.executor.run(
             training.theta,
@@ -204,7 +202,8 @@ class CompiledEpochs:
         )
         if "t" in state:
             state["t"] = n_steps
-        epoch = Epoch(total / len(batches.order), rates[-1], (squares / n_batches) ** 0.5, 0.0)
+        norm = (max(squares, 0.0) / n_batches) ** 0.5
+        epoch = Epoch(total / len(batches.order), float(rates[-1]), norm, 0.0)
         return checked_epoch(training, epoch, began)
 
 
@@ -218,6 +217,14 @@ def thread_counter() -> Callable[[], int]:
 def blas_threads() -> int:
     """Return the number of threads of SciPy's BLAS now, which joblib and others may limit."""
     return thread_counter()()
+
+
+def schedule_values(schedule: Schedule, epoch: int, n_batches: int) -> Array:
+    """Return the rates of all steps of an epoch."""
+    if type(schedule) is Constant:
+        return np.full(n_batches, schedule(epoch), np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.array([schedule(epoch + i / n_batches) for i in range(n_batches)], np.float64)
 
 
 def program_rows(X: Any) -> tuple[Any, int]:

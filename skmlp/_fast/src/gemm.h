@@ -12,7 +12,7 @@ typedef REAL NAME(vector)
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
 
 /* `rows` rows and `vectors` vectors of C = A panel + start, of which `columns` are stored. */
-static inline __attribute__((always_inline)) void NAME(tile)(
+static inline FORCE_INLINE void NAME(tile)(
     const int rows, const int vectors, ptrdiff_t k, const REAL *A, ptrdiff_t row_step,
     ptrdiff_t step, const REAL *panel, const REAL *start, ptrdiff_t start_step, REAL *C,
     ptrdiff_t row_length, ptrdiff_t columns) {
@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) void NAME(tile)(
 }
 
 /* All rows of C for a panel of B. */
-static inline __attribute__((always_inline)) void NAME(strip)(
+static inline FORCE_INLINE void NAME(strip)(
     const int vectors, ptrdiff_t m, ptrdiff_t k, const REAL *A, ptrdiff_t row_step,
     ptrdiff_t step, const REAL *panel, const REAL *start, ptrdiff_t start_step, REAL *C,
     ptrdiff_t row_length, ptrdiff_t columns) {

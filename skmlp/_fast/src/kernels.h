@@ -6,6 +6,9 @@
 
 #ifdef _MSC_VER
 #define restrict __restrict
+#define FORCE_INLINE __forceinline
+#else
+#define FORCE_INLINE __attribute__((always_inline))
 #endif
 #define JOIN(a, b) a##_##b
 
@@ -31,6 +34,8 @@
 #include "gemm.h"
 #include "optimizers.h"
 #include "network.h"
+#include "linear_sgd.h"
+#include "epoch.h"
 #undef PRECISION
 #undef REAL
 #undef UINT
@@ -56,5 +61,7 @@
 #include "gemm.h"
 #include "optimizers.h"
 #include "network.h"
+#include "linear_sgd.h"
+#include "epoch.h"
 
 const skmlp_kernels KERNELS = {KERNELS_NAME, run_float, run_double, map_float, map_double};

@@ -270,12 +270,3 @@ static int NAME(run_batch)(skmlp_program *p, ptrdiff_t batch) {
     p->total += value * (double)m;
     return DONE;
 }
-
-static int NAME(run)(skmlp_program *p, ptrdiff_t begin, ptrdiff_t end) {
-    ptrdiff_t batch;
-    for (batch = begin; batch < end; batch++) {
-        const int status = NAME(run_batch)(p, batch);
-        if (status != DONE) return status;
-    }
-    return DONE;
-}
