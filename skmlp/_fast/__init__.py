@@ -10,15 +10,29 @@ they took.
 import os
 from typing import Any
 
+from skmlp.nn.network import Network
+from skmlp.nn.parameters import Array
 from skmlp.optim.training import EpochRunner, Training, run_epoch
 
 try:
     import skmlp._fast._executor as _executor
     from skmlp._fast.epochs import compiled_epochs
+    from skmlp._fast.scores import compiled_scores
 except ImportError as error:
     _executor, WHY_NOT = None, str(error)
 
 COMPILED, READABLE = "compiled", "readable"
+
+
+def is_open() -> bool:
+    """Return whether the compiled road is there and nobody has forbidden it."""
+    return _executor is not None and os.environ.get("SKMLP_ROAD") != READABLE
+
+
+def network_scores(network: Network, theta: Array, X: Any) -> Array:
+    """Return ``network.scores(theta, X)`` by the compiled road if it goes there."""
+    F = compiled_scores(network, theta, X) if is_open() else None
+    return network.scores(theta, X) if F is None else F
 
 
 def choose_road(training: Training, objective: Any, batch_size: int) -> tuple[str, EpochRunner]:
@@ -40,7 +54,7 @@ def choose_road(training: Training, objective: Any, batch_size: int) -> tuple[st
     run : callable
         See `run_epochs`.
     """
-    if _executor is not None and os.environ.get("SKMLP_ROAD") != READABLE:
+    if is_open():
         run = compiled_epochs(training, objective, batch_size)
         if run is not None:
             return COMPILED, run

@@ -100,11 +100,15 @@ cdef extern from "program.h":
         const char *name
         int (*run_float)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
         int (*run_double)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+        int (*predict_float)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+        int (*predict_double)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*map_float)(int, Py_ssize_t, const float *, float *) noexcept nogil
         void (*map_double)(int, Py_ssize_t, const double *, double *) noexcept nogil
 
     const skmlp_kernels *skmlp_choose_kernels(const char *name)
     const char *skmlp_compiler()
+
+ctypedef int (*runner)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
 
 ACTIVATION_CODES = {
     "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU,
@@ -358,14 +362,9 @@ cdef class Executor:
             Steps the optimizer has made in its life.
         """
         cdef skmlp_program *p = &self.p
-        cdef Py_ssize_t n_batches, begin = 0, end
-        cdef Py_ssize_t wanted
-        cdef double began, seconds, pause = PAUSE
-        cdef int status = DONE
-        cdef bint is_double = self.dtype == np.float64
+        cdef Py_ssize_t n_batches
         cdef bitgen_t *bitgen
-        if p.layers == NULL:
-            raise ValueError("an Executor must be initialized before it runs.")
+        self.check_ready()
         if not 0 < batch_size <= self.most_rows:
             raise ValueError(f"batch_size must be in [1, {self.most_rows}], got {batch_size}.")
         p.theta = address("theta", theta, self.dtype, (p.n_params,), True)
@@ -392,22 +391,69 @@ cdef class Executor:
         p.next_random, p.random_state = bitgen.next_uint32, bitgen.state
         p.total = p.squares = 0
         with rng.bit_generator.lock:
-            while begin < n_batches and status == DONE:
-                end = min(begin + self.step, n_batches)
-                began = perf_counter()
-                with nogil:
-                    if is_double:
-                        status = self.kernels.run_double(p, begin, end)
-                    else:
-                        status = self.kernels.run_float(p, begin, end)
-                PyErr_CheckSignals()
-                seconds = max(perf_counter() - began, 1e-6)
-                wanted = <Py_ssize_t> (pause / seconds * (end - begin))
-                self.step = max(1, min(2 * self.step, wanted))
-                begin = end
+            self.work(n_batches, self.kernels.run_float, self.kernels.run_double)
+        return p.total, p.squares, p.optimizer.t
+
+    def scores(self, theta, X, *, double largest_product=INFINITY):
+        """Return the scores of rows, for layers without batch norm and dropout.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_params,)
+            The parameters.
+        X : ndarray of shape (n_rows, n_features)
+            The rows, of which `batch_size` are in work at a time.
+        largest_product : float, default=inf
+            Multiplications in a product of matrices above which it is left to the BLAS.
+
+        Returns
+        -------
+        F : ndarray of shape (n_rows, n_outputs)
+            The scores.
+        """
+        cdef skmlp_program *p = &self.p
+        cdef Py_ssize_t i
+        self.check_ready()
+        for i in range(p.n_layers):
+            if p.layers[i].gamma >= 0 or p.layers[i].threshold:
+                raise ValueError("layers must have neither batch norm nor dropout to predict.")
+        if self.is_sparse:
+            raise ValueError("rows must be dense to predict.")
+        p.n_rows, p.batch_size = len(X), self.most_rows
+        F = np.empty((p.n_rows, p.n_outputs), self.dtype)
+        p.theta = address("theta", theta, self.dtype, (p.n_params,))
+        p.X = address("X", X, self.dtype, (p.n_rows, p.n_features))
+        p.F = data(F)
+        p.largest_product = largest_product
+        n_blocks = (p.n_rows + p.batch_size - 1) // p.batch_size
+        self.work(n_blocks, self.kernels.predict_float, self.kernels.predict_double)
+        return F
+
+    cdef int check_ready(self) except -1:
+        if self.p.layers == NULL or self.p.n_layers == 0:
+            raise ValueError("an Executor must be initialized before it runs.")
+        return 0
+
+    cdef int work(self, Py_ssize_t n, runner of_float, runner of_double) except -1:
+        """Run so many batches without Python's lock, and look for interrupts now and then."""
+        cdef skmlp_program *p = &self.p
+        cdef Py_ssize_t begin = 0, end, wanted
+        cdef double began, seconds, pause = PAUSE
+        cdef int status = DONE
+        cdef runner run = of_double if self.dtype == np.float64 else of_float
+        while begin < n and status == DONE:
+            end = min(begin + self.step, n)
+            began = perf_counter()
+            with nogil:
+                status = run(p, begin, end)
+            PyErr_CheckSignals()
+            seconds = max(perf_counter() - began, 1e-6)
+            wanted = <Py_ssize_t> (pause / seconds * (end - begin))
+            self.step = max(1, min(2 * self.step, wanted))
+            begin = end
         if status != DONE:
             raise ValueError(f"The data must not change in a training: {PROBLEMS[status]}.")
-        return p.total, p.squares, p.optimizer.t
+        return 0
 
     cdef int bind_data(self, X, targets, weight) except -1:
         cdef skmlp_program *p = &self.p

@@ -1,17 +1,14 @@
 """Epochs of a training on the compiled road."""
 
-from collections.abc import Callable, Iterable
-from ctypes import CDLL
-from functools import cache
-from math import inf
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import cython_blas
 
 from skmlp._fast._executor import LOSS_CODES, Executor
+from skmlp._fast.blas import largest_product
 from skmlp._fast.program import (
     Fields,
     NotBuiltIn,
@@ -28,17 +25,6 @@ from skmlp.optim.batches import Batches
 from skmlp.optim.schedules import Constant, Schedule
 from skmlp.optim.training import Epoch, EpochRunner, Training, checked_epoch
 
-# Multiplications in a product of matrices from which on it is left to the BLAS if that has several
-# threads. Two are 1.3 times as fast as the kernels from a tenth of this on, but only if nothing
-# else runs: threads that wait for each other after every product are slow on a busy machine.
-SHARED_PRODUCT = 5e7
-# What tells the number of threads, by the name of the library.
-THREAD_COUNTERS = (
-    "scipy_openblas_get_num_threads",
-    "scipy_openblas_get_num_threads64_",
-    "openblas_get_num_threads",
-    "MKL_Get_Max_Threads",
-)
 # Column numbers and sizes of matrices are 32-bit integers in the program.
 LARGEST_SIZE = 2**31 - 1
 
@@ -197,7 +183,7 @@ class CompiledEpochs:
             batch_size=batches.size,
             rates=rates,
             rng=training.rng,
-            largest_product=inf if blas_threads() == 1 else SHARED_PRODUCT,
+            largest_product=largest_product(),
             **self.fixed,
         )
         if "t" in state:
@@ -205,18 +191,6 @@ class CompiledEpochs:
         norm = (max(squares, 0.0) / n_batches) ** 0.5
         epoch = Epoch(total / len(batches.order), float(rates[-1]), norm, 0.0)
         return checked_epoch(training, epoch, began)
-
-
-@cache
-def thread_counter() -> Callable[[], int]:
-    """Return the function by which SciPy's BLAS tells its number of threads, 0 if unknown."""
-    library = CDLL(cython_blas.__file__)
-    return next((getattr(library, f) for f in THREAD_COUNTERS if hasattr(library, f)), lambda: 0)
-
-
-def blas_threads() -> int:
-    """Return the number of threads of SciPy's BLAS now, which joblib and others may limit."""
-    return thread_counter()()
 
 
 def schedule_values(schedule: Schedule, epoch: int, n_batches: int) -> Array:

@@ -64,4 +64,5 @@
 #include "linear_sgd.h"
 #include "epoch.h"
 
-const skmlp_kernels KERNELS = {KERNELS_NAME, run_float, run_double, map_float, map_double};
+const skmlp_kernels KERNELS = {KERNELS_NAME, run_float, run_double, predict_float,
+                               predict_double, map_float, map_double};

@@ -102,11 +102,13 @@ typedef struct {
 
     /* Room for a batch. */
     void *input;              /* (batch_size, n_features), dense only */
-    void *F, *targets_of_batch, *row_loss, *row_shift;
+    void *targets_of_batch, *row_loss, *row_shift;
     int64_t *classes;
     double *row_weight;
     void *back[2];            /* (batch_size, widest layer) */
     void *panel;              /* PANEL_SIZE numbers */
+
+    void *F;                  /* (n_rows, n_outputs), the scores of a prediction */
 
     /* Sums over batches. */
     double total, squares;
@@ -117,6 +119,8 @@ typedef struct {
     const char *name;
     int (*run_float)(skmlp_program *, ptrdiff_t, ptrdiff_t);
     int (*run_double)(skmlp_program *, ptrdiff_t, ptrdiff_t);
+    int (*predict_float)(skmlp_program *, ptrdiff_t, ptrdiff_t);
+    int (*predict_double)(skmlp_program *, ptrdiff_t, ptrdiff_t);
     void (*map_float)(int, ptrdiff_t, const float *, float *);
     void (*map_double)(int, ptrdiff_t, const double *, double *);
 } skmlp_kernels;
