@@ -1,9 +1,11 @@
 """From the objects of the readable road to the numbers of a program, if they are all built in.
 
 An object is built in if its class is one of the package itself: a subclass may compute something
-else. Each function raises `NotBuiltIn` where it meets something else.
+else, and so may an object with attributes other than its parameters. Each function raises
+`NotBuiltIn` where it meets something else.
 """
 
+from dataclasses import fields
 from math import ceil
 from typing import Any
 
@@ -58,9 +60,9 @@ class NotBuiltIn(Exception):
     """A piece of a model is not the package's own."""
 
 
-def look_up(table: dict[type, Any], piece: object) -> Any:
+def look_up(table: dict[type, Any], piece: Any) -> Any:
     """Return the entry of an object's class."""
-    if type(piece) not in table:
+    if type(piece) not in table or vars(piece).keys() - {f.name for f in fields(piece)}:
         raise NotBuiltIn(type(piece).__name__)
     return table[type(piece)]
 
@@ -81,11 +83,11 @@ def dropout_numbers(rate: float) -> tuple[int, float]:
 
 def dense_fields(fan_in: int, fan_out: int, places: dict[str, slice]) -> Fields:
     """Return the fields of a layer of units without activation, batch norm and dropout."""
-    fields: Fields = {"fan_in": fan_in, "fan_out": fan_out}
+    sizes: Fields = {"fan_in": fan_in, "fan_out": fan_out}
     for name in ("W", "b", "gamma", "beta", "mean", "variance"):
-        fields[name] = places[name].start if name in places else ABSENT
+        sizes[name] = places[name].start if name in places else ABSENT
     identity = {"activation": ACTIVATION_CODES["identity"], "slope": 0.0, "limit": 0.0}
-    return fields | identity | {"share": 0.0, "eps": 1.0, "threshold": 0, "keep": 1.0}
+    return sizes | identity | {"share": 0.0, "eps": 1.0, "threshold": 0, "keep": 1.0}
 
 
 def batch_norm_fields(layer: BatchNorm, places: dict[str, slice]) -> Fields:
@@ -187,6 +189,6 @@ def optimizer_fields(training: Training, n_weights: int) -> tuple[Fields, dict[s
             raise NotBuiltIn("a penalty on other parameters than the weights")
     arrays: list[Array | None] = [state[slot] for slot in slots]
     first, second = [*arrays, None, None][:2]
-    fields = {"kind": OPTIMIZER_CODES[name], "a": float(a), "b": float(b), "eps": float(eps)}
-    fields |= {"decay": decay, "t": state.get("t", 0), "first": first, "second": second}
-    return fields | {"clips": clips}, state
+    record = {"kind": OPTIMIZER_CODES[name], "a": float(a), "b": float(b), "eps": float(eps)}
+    record |= {"decay": decay, "t": state.get("t", 0), "first": first, "second": second}
+    return record | {"clips": clips}, state

@@ -235,6 +235,14 @@ def test_custom_pieces_take_the_readable_road(options):
         assert model.fit(X, Y_CLASS).road_ == "readable"
 
 
+def test_an_object_with_a_method_of_its_own_takes_the_readable_road(monkeypatch):
+    monkeypatch.delenv("SKMLP_ROAD", raising=False)
+    halved = Tanh()
+    halved.value = lambda Z: Tanh().value(Z) / 2
+    model = MLPNet(4, [halved], **SHORT)
+    assert model.fit(X, Y_CLASS).road_ == "readable"
+
+
 def test_divergence_is_noticed(on_road):
     model = MLPNetRegressor(8, "relu", optimizer="sgd", **SHORT | {"learning_rate": 1e6})
     for road in ("readable", "compiled"):

@@ -116,17 +116,21 @@ static inline void NAME(transpose)(const REAL *restrict from, ptrdiff_t row_leng
 /* Copy `columns` columns of k rows of B, filled up with zeros to a width. */
 static void NAME(pack)(ptrdiff_t k, ptrdiff_t width, ptrdiff_t columns, const REAL *restrict B,
                        ptrdiff_t row_step, ptrdiff_t step, REAL *restrict panel) {
-    ptrdiff_t q, j;
+    ptrdiff_t q, i, j;
     if (step == 1) {
         for (q = 0; q < k; q++) {
             const REAL *row = B + q * row_step;
-            for (j = 0; j < columns; j++) panel[q * width + j] = row[j];
-            for (; j < width; j++) panel[q * width + j] = 0;
+            for (j = 0; j + LANES <= columns; j += LANES)
+                *(NAME(vector) *)(panel + q * width + j) = *(const NAME(vector) *)(row + j);
+            if (j < width) {
+                NAME(vector) end = {0};
+                for (i = j; i < columns; i++) end[i - j] = row[i];
+                *(NAME(vector) *)(panel + q * width + j) = end;
+            }
         }
     } else {
         j = 0;
 #ifdef TRANSPOSE
-        ptrdiff_t i;
         for (; row_step == 1 && j + LANES <= columns; j += LANES) {
             for (q = 0; q + LANES <= k; q += LANES)
                 NAME(transpose)(B + q + j * step, step, panel + q * width + j, width);

@@ -15,8 +15,12 @@
 /* What a tile of a product may take of the registers, and the widest vectors. */
 #ifndef VECTOR_BYTES
 #define VECTOR_BYTES 16
-#define TILE_ROWS 4
 #define TILE_VECTORS 2
+#ifdef __aarch64__ /* 32 registers, elsewhere 16 */
+#define TILE_ROWS 8
+#else
+#define TILE_ROWS 4
+#endif
 #endif
 
 #define PRECISION 32
