@@ -35,6 +35,7 @@ MAY_IMPORT = {
         for name in REDUCTIONS
     },
     "reductions/*": WITH_SKLEARN,
+    "_fast/*": (*NUMERIC, "skmlp.nn", "skmlp.optim", "skmlp._fast"),
     "estimators/*": WITH_SKLEARN,
     "plotting/*": (*WITH_SKLEARN, "matplotlib"),
     "_sklearn.py": WITH_SKLEARN,
@@ -96,6 +97,9 @@ def test_the_package_keeps_to_the_table():
         ("reductions/code.py", "from skmlp.nn import losses"),
         ("reductions/decoding.py", "from .classifiers import CodeClassifier"),
         ("_spec.py", "from sklearn.base import BaseEstimator"),
+        ("_fast/program.py", "import sklearn"),
+        ("_fast/program.py", "from skmlp.estimators import mlp_net"),
+        ("optim/training.py", "from skmlp._fast import choose_road"),
         ("augment.py", "from sklearn.utils import check_array"),
         ("__init__.py", "import sklearn"),
         ("estimators/mlp.py", "from sklearn.utils import _safe_indexing"),

@@ -17,7 +17,9 @@ def shown(capsys):
 
 
 def test_all_that_matters_is_shown(shown):
-    assert list(shown) == ["python", "machine", *_versions.PACKAGES]
+    build = ["compiled road", "BLAS of numpy", "BLAS of scipy"]
+    assert list(shown) == ["python", "machine", *_versions.PACKAGES, *build]
+    assert all(shown[line] for line in build)
     assert shown["python"] == platform.python_version()
     assert shown["numpy"] == numpy.__version__
     assert shown["scikit-learn"] == version("scikit-learn")

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from skmlp._fast import choose_road
 from skmlp.optim.batches import epoch_batches
 from skmlp.optim.early_stopping import EarlyStopping
 from skmlp.optim.training import run_epochs
@@ -21,7 +22,7 @@ def train_epochs(
     Parameters
     ----------
     estimator : estimator
-        Its ``_training`` goes on.
+        Its ``_training`` goes on, and it gets the attribute ``road_``.
     objective : callable
         See `run_epochs`.
     recorder : Recorder
@@ -57,5 +58,6 @@ def train_epochs(
         return at_rest or stop
 
     batches = partial(epoch_batches, rows, batch_size, estimator.shuffle)
-    run_epochs(training, objective, schedule, batches, n_epochs, [listen])
+    estimator.road_, run = choose_road(training, objective, batch_size)
+    run_epochs(training, objective, schedule, batches, n_epochs, [listen], run)
     return plateau.stopped

@@ -101,6 +101,8 @@ coefs_ : list of ndarray of shape (fan_in, fan_out)
         is a table.
     converged_ : bool
         Whether training stopped because of `tol` or early stopping.
+    road_ : {"compiled", "readable"}
+        Whether compiled code or NumPy ran the epochs of the last call; the results are the same.
     n_layers_ : int
         Layers of units, the input and the output included.
     n_outputs_ : int

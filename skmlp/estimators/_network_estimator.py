@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmlp._fast import network_scores
 from skmlp._sklearn import CallbackSupportMixin, with_callbacks
 from skmlp.estimators._base import (
     Recorder,
@@ -52,6 +53,7 @@ FITTED = (
     "validation_loss_curve_",
     "validation_scores_",
     "converged_",
+    "road_",
 )
 
 
@@ -349,7 +351,7 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
     def _scores(self, X):
         """Return the raw scores of rows, shape (n_samples, n_outputs)."""
         X = self._check_rows(X)
-        return self.network_.scores(self.theta_.astype(X.dtype, copy=False), X)
+        return network_scores(self.network_, self.theta_.astype(X.dtype, copy=False), X)
 
     def _check_rows(self, X):
         """Check rows to predict for: in double precision if they or the parameters have it."""

@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skmlp._fast import READABLE
 from skmlp.estimators._epochs import train_epochs
 from skmlp.estimators._network_pieces import epochs_to_make, network_schedule, rows_in_batch
 from skmlp.nn.backprop import NetworkPoint
@@ -81,6 +82,7 @@ def warn_if_useless(estimator, objective):
 def train_whole(estimator, objective, recorder, max_iter):
     """Minimize with L-BFGS, all rows at once."""
     unit, clock = objective.unit, [perf_counter()]
+    estimator.road_ = READABLE
 
     def take_note(point):
         clock.append(perf_counter())

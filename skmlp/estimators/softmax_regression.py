@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmlp._fast import READABLE
 from skmlp._sklearn import CallbackSupportMixin, with_callbacks
 from skmlp._spec import check_bool, check_integer, check_option, check_real
 from skmlp.estimators._base import (
@@ -125,6 +126,8 @@ class SoftmaxRegression(
         The objective J at the solution.
     loss_curve_ : list of float
         J after each iteration; for sgd the mean of its batch estimates over the epoch.
+    road_ : {"compiled", "readable"}
+        Whether compiled code or NumPy ran the epochs of sgd; the results are the same.
     validation_loss_curve_ : list of float or None
         Mean cross-entropy on the validation rows after each iteration, if there are any.
     gradient_norm_ : float
@@ -289,6 +292,7 @@ class SoftmaxRegression(
         objective = self._objective(rows, columns)
         theta = columns.pack(*self._start())
         recorder = self._recorder(given, theta, columns, validation, self.max_iter)
+        self.road_ = READABLE
         try:
             minimum = SOLVERS[self.solver_](self, objective, theta, recorder)
         except KeyboardInterrupt:

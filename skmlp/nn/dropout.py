@@ -45,8 +45,9 @@ class Dropout(Layer):
             return X, lambda dY, grad, wanted: dY
         assert rng is not None, "training with dropout needs a random generator"
         entries = X.data if sp.issparse(X) else X
-        mask = (rng.random(entries.shape, np.float32) >= self.rate).astype(X.dtype)
-        mask *= 1 / (1 - self.rate)
+        rate = float(self.rate)
+        mask = (rng.random(entries.shape, np.float32) >= rate).astype(X.dtype)
+        mask *= 1 / (1 - rate)
         if sp.issparse(X):
             Y = X.copy()
             Y.data *= mask

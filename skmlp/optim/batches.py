@@ -1,7 +1,7 @@
 """Which rows make up each mini-batch of an epoch."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 
@@ -17,10 +17,39 @@ def check_shuffle(value: object) -> None:
     raise error(f"shuffle must be a bool or {WITH_REPLACEMENT!r}, got {value!r}.")
 
 
+class Batches(Sequence[Array]):
+    """The rows of an epoch in their order, cut into batches; the last one may be smaller.
+
+    Parameters
+    ----------
+    order : ndarray of int
+        Indices of the rows.
+    size : int
+        Rows in a batch.
+    """
+
+    def __init__(self, order: Array, size: int) -> None:
+        self.order = order
+        self.size = size
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.size)
+
+    @overload
+    def __getitem__(self, index: int) -> Array: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Array]: ...
+    def __getitem__(self, index: int | slice) -> Array | list[Array]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        start = range(len(self))[index] * self.size
+        return self.order[start : start + self.size]
+
+
 def epoch_batches(
     rows: Array, batch_size: int, shuffle: bool | str, rng: np.random.Generator
-) -> Iterator[Array]:
-    """Yield the mini-batches of one epoch.
+) -> Batches:
+    """Return the mini-batches of one epoch.
 
     Parameters
     ----------
@@ -35,10 +64,10 @@ def epoch_batches(
     rng : numpy.random.Generator
         Where the randomness comes from.
 
-    Yields
-    ------
-    batch : ndarray of int
-        Indices of the rows of the batch.
+    Returns
+    -------
+    batches : Batches
+        A sequence: the indices of the rows of each batch.
 
     Examples
     --------
@@ -51,5 +80,4 @@ def epoch_batches(
         order = rng.choice(rows, size=len(rows))
     else:
         order = rng.permutation(rows) if shuffle else rows
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+    return Batches(order, batch_size)

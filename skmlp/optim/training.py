@@ -104,6 +104,38 @@ class Epoch:
 Listener = Callable[[Training, Epoch], bool]
 
 
+def run_epoch(
+    training: Training, objective: Objective, schedule: Schedule, batches: Iterable[Array]
+) -> Epoch:
+    """Make one step for every batch."""
+    began = perf_counter()
+    batches = list(batches)
+    theta = training.theta
+    total, n_rows, squares, rate = 0.0, 0, 0.0, 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, rows in enumerate(batches):
+            value, gradient = objective(theta, rows, training.rng)
+            squares += float(gradient @ gradient)
+            direction = training.optimizer.direction(gradient, theta, training.state)
+            rate = training.rate_factor * schedule(training.epoch + i / len(batches))
+            theta -= np.multiply(direction, rate, out=gradient)
+            total += value * len(rows)
+            n_rows += len(rows)
+    mean_square = squares / len(batches)
+    return checked_epoch(training, Epoch(total / n_rows, rate, mean_square**0.5, 0.0), began)
+
+
+def checked_epoch(training: Training, epoch: Epoch, began: float) -> Epoch:
+    """Return the record of an epoch with its time, once sure that all is finite."""
+    if not (np.isfinite(epoch.loss) and np.isfinite(training.theta).all()):
+        raise diverged(training.epoch + 1, epoch.loss)
+    epoch.seconds = perf_counter() - began
+    return epoch
+
+
+EpochRunner = Callable[[Training, Objective, Schedule, Iterable[Array]], Epoch]
+
+
 def run_epochs(
     training: Training,
     objective: Objective,
@@ -111,11 +143,11 @@ def run_epochs(
     batches: Callable[[np.random.Generator], Iterable[Array]],
     n_epochs: int,
     listeners: Iterable[Listener] = (),
+    run: EpochRunner = run_epoch,
 ) -> bool:
     r"""Train for some epochs, or until a listener wants to stop.
 
-    Every step is :math:`\theta \leftarrow \theta - \eta_t \, d(g_t)`: the one line of the package
-    that applies a learning rate.
+    Every step is :math:`\theta \leftarrow \theta - \eta_t \, d(g_t)`.
 
     Parameters
     ----------
@@ -133,6 +165,8 @@ def run_epochs(
     listeners : iterable of callable, default=()
         Each is called at the end of an epoch with the training and the `Epoch`, and returns
         whether to stop. All are called every time.
+    run : callable, default=run_epoch
+        Makes the steps of one epoch as `run_epoch` does; another may do the same faster.
 
     Returns
     -------
@@ -152,35 +186,12 @@ def run_epochs(
     listeners = list(listeners)
     for _ in range(n_epochs):
         with all_or_nothing(training):
-            epoch = run_epoch(training, objective, schedule, list(batches(training.rng)))
+            epoch = run(training, objective, schedule, batches(training.rng))
         training.epoch += 1
         answers = [listener(training, epoch) for listener in listeners]
         if any(answers):
             return True
     return False
-
-
-def run_epoch(
-    training: Training, objective: Objective, schedule: Schedule, batches: list[Array]
-) -> Epoch:
-    """Make one step for every batch."""
-    began = perf_counter()
-    theta = training.theta
-    total, n_rows, squares, rate = 0.0, 0, 0.0, 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for i, rows in enumerate(batches):
-            value, gradient = objective(theta, rows, training.rng)
-            squares += float(gradient @ gradient)
-            direction = training.optimizer.direction(gradient, theta, training.state)
-            rate = training.rate_factor * schedule(training.epoch + i / len(batches))
-            theta -= np.multiply(direction, rate, out=gradient)
-            total += value * len(rows)
-            n_rows += len(rows)
-    mean = total / n_rows
-    if not (np.isfinite(mean) and np.isfinite(theta).all()):
-        raise diverged(training.epoch + 1, mean)
-    norm = (squares / len(batches)) ** 0.5
-    return Epoch(mean, rate, norm, perf_counter() - began)
 
 
 class DivergedError(ValueError):

@@ -59,7 +59,7 @@ def test_the_model_is_as_it_was_after_the_last_iteration(clouds, solver, n_done,
     assert model.loss_ < 1.01 * best
 
 
-def test_in_the_middle_of_an_epoch(clouds, interrupt):
+def test_in_the_middle_of_an_epoch(clouds, interrupt, readable_road):
     X, y = clouds
     options = {"solver": "sgd", "random_state": 0, "batch_size": 30}
     with pytest.warns(UserWarning, match="max_iter=2"):

@@ -51,7 +51,7 @@ SHORT = {
 
 
 @pytest.fixture
-def batches(monkeypatch):
+def batches(monkeypatch, readable_road):
     """The number of rows of every batch that passes forward in training."""
     sizes = []
     forward = Network.forward
@@ -768,7 +768,7 @@ def test_an_initializer_of_ones_own(clouds, kind):
     ("kind", "data", "n_columns"),
     [(MLPNet, "clouds", 3), (MLPNet, "two_clouds", 1), (MLPNetRegressor, "clouds", 1)],
 )
-def test_an_augmentation_of_ones_own(kind, data, n_columns, request):
+def test_an_augmentation_of_ones_own(kind, data, n_columns, request, readable_road):
     X, y = request.getfixturevalue(data)
     seen = []
 

@@ -121,7 +121,7 @@ def test_decay_of_the_optimizer_spares_the_intercept():
 
 
 @pytest.fixture
-def visited(monkeypatch):
+def visited(monkeypatch, readable_road):
     """The rows of every mini-batch, in the order in which the solver asks for them."""
     batches = []
     ask = LinearObjective.__call__

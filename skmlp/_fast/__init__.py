@@ -1,0 +1,68 @@
+"""The compiled road: whole epochs of built-in pieces without the interpreter.
+
+What is computed is defined by the folders ``nn`` and ``optim``, the readable road. A training takes
+the compiled road if everything in it is built in and the extension has been built; else, or if the
+environment variable ``SKMLP_ROAD`` is ``"readable"``, it takes the readable one. The results are
+the same up to rounding, and so are the random numbers. Fitted networks say in ``road_`` which road
+they took.
+"""
+
+import os
+from typing import Any
+
+from skmlp.nn.network import Network
+from skmlp.nn.parameters import Array
+from skmlp.optim.training import EpochRunner, Training, run_epoch
+
+try:
+    import skmlp._fast._executor as _executor
+    from skmlp._fast.epochs import compiled_epochs
+    from skmlp._fast.scores import compiled_scores
+except ImportError as error:
+    _executor, WHY_NOT = None, str(error)
+
+COMPILED, READABLE = "compiled", "readable"
+
+
+def is_open() -> bool:
+    """Return whether the compiled road is there and nobody has forbidden it."""
+    return _executor is not None and os.environ.get("SKMLP_ROAD") != READABLE
+
+
+def network_scores(network: Network, theta: Array, X: Any) -> Array:
+    """Return ``network.scores(theta, X)`` by the compiled road if it goes there."""
+    F = compiled_scores(network, theta, X) if is_open() else None
+    return network.scores(theta, X) if F is None else F
+
+
+def choose_road(training: Training, objective: Any, batch_size: int) -> tuple[str, EpochRunner]:
+    """Return the road that a training takes, and what runs its epochs.
+
+    Parameters
+    ----------
+    training : Training
+        The training, ready to go on.
+    objective : callable
+        Its objective; those of networks and of linear models may be built in.
+    batch_size : int
+        Most rows of a batch.
+
+    Returns
+    -------
+    road : {"compiled", "readable"}
+        The road.
+    run : callable
+        See `run_epochs`.
+    """
+    if is_open():
+        run = compiled_epochs(training, objective, batch_size)
+        if run is not None:
+            return COMPILED, run
+    return READABLE, run_epoch
+
+
+def describe_build() -> str:
+    """Return in words how the extension was built, and what it uses of this processor."""
+    if _executor is None:
+        return f"not available, all models take the readable road: {WHY_NOT}"
+    return f"{_executor.compiler()}, instructions {_executor.instruction_set()}"

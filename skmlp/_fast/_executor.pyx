@@ -1,0 +1,496 @@
+"""The border between Python and the kernels: every shape is checked here, and nowhere below."""
+
+from time import perf_counter
+
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uintptr_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+from numpy.random cimport bitgen_t
+from scipy.linalg.cython_blas cimport dgemm, sgemm
+
+import numpy as np
+
+cdef extern from "program.h":
+    enum:
+        IDENTITY, RELU, LEAKY_RELU, EXPONENTIAL_LINEAR, GELU, SILU, SOFTPLUS, TANH, LOGISTIC
+        SOFTMAX, BINARY_LOGISTIC, SQUARED, ABSOLUTE, HUBER, LOG_COSH, QUANTILE, POISSON
+        SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADAM
+        CLIP_NORM, CLIP_VALUE
+        EXP, EXPM1, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF
+        DONE, BAD_ROW, BAD_COLUMN, BAD_CLASS, BAD_INDPTR
+        MAX_CLIPS, PANEL_SIZE
+
+    ctypedef struct skmlp_layer:
+        Py_ssize_t fan_in, fan_out, W, b, gamma, beta, mean, variance
+        double share, eps
+        int activation
+        double slope, limit
+        uint32_t threshold
+        double keep
+        void *A
+        void *Y
+        void *N
+        void *slopes
+        void *inverse
+        uint8_t *mask
+
+    ctypedef struct skmlp_optimizer:
+        int kind
+        double a, b, eps, decay
+        int64_t t
+        void *first
+        void *second
+        int n_clips
+        int clips[4]
+        double bounds[4]
+
+    ctypedef void (*skmlp_sgemm)(char *, char *, int *, int *, int *, float *, float *, int *,
+                                 float *, int *, float *, float *, int *) noexcept nogil
+    ctypedef void (*skmlp_dgemm)(char *, char *, int *, int *, int *, double *, double *, int *,
+                                 double *, int *, double *, double *, int *) noexcept nogil
+
+    ctypedef struct skmlp_program:
+        skmlp_sgemm sgemm
+        skmlp_dgemm dgemm
+        double largest_product
+        int n_layers
+        skmlp_layer *layers
+        Py_ssize_t n_features, n_outputs, n_params, n_weights, n_learned
+        void *theta
+        void *gradient
+        int loss
+        double loss_parameter
+        void *scale
+        void *shift
+        void *penalty
+        double flat_penalty
+        skmlp_optimizer optimizer
+        Py_ssize_t n_rows, n_stored
+        const void *X
+        const void *values
+        const int32_t *columns
+        const int64_t *indptr
+        const void *targets
+        const double *weight
+        double n_counted
+        const int64_t *order
+        Py_ssize_t n_order, batch_size
+        const double *rates
+        uint32_t (*next_random)(void *) noexcept nogil
+        void *random_state
+        uint32_t input_threshold
+        double input_keep
+        void *kept
+        Py_ssize_t n_kept
+        void *input
+        void *F
+        void *targets_of_batch
+        void *row_loss
+        void *row_shift
+        int64_t *classes
+        double *row_weight
+        void *back[2]
+        void *panel
+        double total, squares
+
+    ctypedef struct skmlp_kernels:
+        const char *name
+        int (*run_float)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+        int (*run_double)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+        int (*predict_float)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+        int (*predict_double)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*map_float)(int, Py_ssize_t, const float *, float *) noexcept nogil
+        void (*map_double)(int, Py_ssize_t, const double *, double *) noexcept nogil
+
+    const skmlp_kernels *skmlp_choose_kernels(const char *name)
+    const char *skmlp_compiler()
+
+ctypedef int (*runner)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+
+ACTIVATION_CODES = {
+    "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU,
+    "exponential_linear": EXPONENTIAL_LINEAR, "gelu": GELU, "silu": SILU, "softplus": SOFTPLUS,
+    "tanh": TANH, "logistic": LOGISTIC,
+}
+LOSS_CODES = {
+    "softmax": SOFTMAX, "binary_logistic": BINARY_LOGISTIC, "squared": SQUARED,
+    "absolute": ABSOLUTE, "huber": HUBER, "log_cosh": LOG_COSH, "quantile": QUANTILE,
+    "poisson": POISSON,
+}
+OPTIMIZER_CODES = {
+    "sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adagrad": ADAGRAD,
+    "rmsprop": RMSPROP, "adam": ADAM,
+}
+CLIP_CODES = {"norm": CLIP_NORM, "value": CLIP_VALUE}
+FUNCTION_CODES = {
+    "exp": EXP, "expm1": EXPM1, "log1p": LOG1P, "tanh": TANH_FUNCTION, "sigmoid": SIGMOID,
+    "normal_cdf": NORMAL_CDF,
+}
+LONGEST_CHAIN_OF_CLIPS = MAX_CLIPS
+PROBLEMS = {
+    BAD_ROW: "a row number is out of range",
+    BAD_COLUMN: "a column number of X is out of range",
+    BAD_CLASS: "a class index is out of range",
+    BAD_INDPTR: "indptr of X is not that of a CSR array",
+}
+
+# How long the kernels run, in seconds, before Python may look for an interrupt.
+PAUSE = 0.05
+
+
+cdef const skmlp_kernels *choose(name) except NULL:
+    cdef const skmlp_kernels *kernels
+    if name is None:
+        return skmlp_choose_kernels(NULL)
+    kernels = skmlp_choose_kernels(name.encode())
+    if kernels == NULL:
+        raise ValueError(f"kernels must be one that this processor can run, got {name!r}.")
+    return kernels
+
+
+def instruction_set(name=None):
+    """Return the name of the kernels that are in use, or raise if this processor lacks `name`."""
+    return choose(name).name.decode()
+
+
+def compiler():
+    """Return the compiler, with its version."""
+    return skmlp_compiler().decode()
+
+
+def evaluate(function, x, kernels=None):
+    """Return an elementary function of an array, as the kernels compute it."""
+    x = np.ascontiguousarray(x)
+    y = np.empty_like(x)
+    cdef const skmlp_kernels *chosen = choose(kernels)
+    cdef int code = FUNCTION_CODES[function]
+    if x.dtype == np.float32:
+        chosen.map_float(code, x.size, <float *> data(x), <float *> data(y))
+    else:
+        address("x", x, np.dtype(np.float64), x.shape)
+        chosen.map_double(code, x.size, <double *> data(x), <double *> data(y))
+    return y
+
+
+cdef void *data(array) except? NULL:
+    return <void *> <uintptr_t> array.__array_interface__["data"][0]
+
+
+cdef void *address(name, array, dtype, shape, bint writable=False) except? NULL:
+    """Return where an array lies in memory, once sure that it is what it must be."""
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
+        raise ValueError(
+            f"{name} must be an array of {dtype} of shape {shape}, got "
+            f"{getattr(array, 'dtype', type(array).__name__)} of shape "
+            f"{getattr(array, 'shape', None)}."
+        )
+    flags = array.flags
+    if not (flags.c_contiguous and flags.aligned and (flags.writeable or not writable)):
+        raise ValueError(f"{name} must be contiguous, aligned and, if written to, writable.")
+    return data(array)
+
+
+cdef class Executor:
+    """A program, its memory, and the way to run it.
+
+    Parameters
+    ----------
+    layers : sequence of dict
+        The layers of units from the first to the last: the fields of ``skmlp_layer``.
+    n_features, n_params, n_weights, n_learned : int
+        Number of inputs, and lengths of the parts of theta.
+    dtype : dtype
+        float32 or float64.
+    batch_size : int
+        Most rows of a batch.
+    loss, loss_parameter : int and float
+        See ``program.h``.
+    input_dropout : tuple of int and float
+        Threshold and factor.
+    is_sparse : bool
+        Whether rows are CSR.
+    most_stored : int
+        Most stored entries of a sparse row.
+    kernels : str, default=None
+        Name of an instruction set; None takes the best.
+    """
+
+    cdef skmlp_program p
+    cdef const skmlp_kernels *kernels
+    cdef object dtype, memory
+    cdef bint is_sparse
+    # Most rows of a batch, and how many batches make a call of the kernels.
+    cdef Py_ssize_t most_rows, step
+
+    def __cinit__(self):
+        memset(&self.p, 0, sizeof(self.p))
+
+    def __dealloc__(self):
+        free(self.p.layers)
+
+    def __init__(self, layers, *, Py_ssize_t n_features, Py_ssize_t n_params,
+                 Py_ssize_t n_weights, Py_ssize_t n_learned, dtype, Py_ssize_t batch_size,
+                 int loss, double loss_parameter, input_dropout=(0, 1.0), bint is_sparse=False,
+                 Py_ssize_t most_stored=0, kernels=None):
+        cdef skmlp_program *p = &self.p
+        cdef Py_ssize_t widest = 0, fan_in = n_features
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
+        if p.layers != NULL:
+            raise ValueError("an Executor is initialized once.")
+        if not (layers and n_features > 0 and 0 < batch_size < 2**31 and most_stored >= 0):
+            raise ValueError("layers, n_features and batch_size must not be empty.")
+        if not 0 <= n_weights <= n_learned <= n_params:
+            raise ValueError("n_weights, n_learned and n_params must not decrease.")
+        self.kernels = choose(kernels)
+        self.memory = []
+        self.is_sparse = is_sparse
+        self.most_rows, self.step = batch_size, 1
+        p.sgemm, p.dgemm = sgemm, dgemm
+        p.n_features, p.n_params = n_features, n_params
+        p.n_weights, p.n_learned = n_weights, n_learned
+        if loss not in LOSS_CODES.values():
+            raise ValueError(f"loss must be one of LOSS_CODES, got {loss}.")
+        p.loss, p.loss_parameter = loss, loss_parameter
+        p.input_threshold, p.input_keep = input_dropout
+        p.layers = <skmlp_layer *> calloc(len(layers), sizeof(skmlp_layer))
+        if p.layers == NULL:
+            raise MemoryError
+        for i, fields in enumerate(layers):
+            fan_in = self.add_layer(&p.layers[i], fields, fan_in)
+            widest = max(widest, fan_in)
+        p.n_layers = len(layers)
+        p.n_outputs = fan_in
+        if p.layers[p.n_layers - 1].threshold or p.layers[p.n_layers - 1].activation != IDENTITY:
+            raise ValueError("the last layer must have neither an activation nor dropout.")
+        p.gradient = self.room(n_params)
+        p.input = NULL if is_sparse else self.room(batch_size * n_features)
+        if is_sparse and p.input_threshold:
+            p.n_kept = batch_size * most_stored
+            p.kept = self.room(p.n_kept)
+        p.back[0], p.back[1] = self.room(batch_size * widest), self.room(batch_size * widest)
+        p.panel = self.room(PANEL_SIZE)
+        p.targets_of_batch = self.room(batch_size * p.n_outputs)
+        p.row_loss, p.row_shift = self.room(batch_size), self.room(batch_size)
+        p.classes = <int64_t *> self.room(batch_size, np.int64)
+        p.row_weight = <double *> self.room(batch_size, np.float64)
+
+    cdef void *room(self, Py_ssize_t n, dtype=None) except NULL:
+        """Return memory for so many numbers, at the start of a cache line."""
+        dtype = np.dtype(dtype or self.dtype)
+        block = np.zeros(max(n, 1) * dtype.itemsize + 64, np.uint8)
+        self.memory.append(block)
+        cdef uintptr_t at = <uintptr_t> data(block)
+        return <void *> (at + 63 & ~(<uintptr_t> 63))
+
+    cdef Py_ssize_t add_layer(self, skmlp_layer *layer, fields, Py_ssize_t fan_in) except -1:
+        cdef Py_ssize_t n = fields["fan_out"]
+        if fields["fan_in"] != fan_in or not (0 < n < 2**31 and 0 < fan_in < 2**31):
+            raise ValueError(f"fan_in must be {fan_in} and fan_out positive, got {fields}.")
+        layer.fan_in, layer.fan_out = fan_in, n
+        layer.W = self.place(fields["W"], fan_in * n, self.p.n_weights)
+        layer.b = self.place(fields["b"], n, self.p.n_learned)
+        layer.gamma = self.place(fields["gamma"], n, self.p.n_learned)
+        layer.beta = self.place(fields["beta"], n, self.p.n_learned)
+        layer.mean = self.place(fields["mean"], n, self.p.n_params)
+        layer.variance = self.place(fields["variance"], n, self.p.n_params)
+        normed = [layer.gamma >= 0, layer.beta >= 0, layer.mean >= 0, layer.variance >= 0]
+        if layer.W < 0 or any(normed) != all(normed):
+            raise ValueError(f"a layer must have W, and all arrays of batch norm or none: {fields}")
+        layer.share, layer.eps = fields["share"], fields["eps"]
+        layer.activation = fields["activation"]
+        if layer.activation not in ACTIVATION_CODES.values():
+            raise ValueError(f"activation must be one of ACTIVATION_CODES, got {fields}.")
+        layer.slope, layer.limit = fields["slope"], fields["limit"]
+        layer.threshold, layer.keep = fields["threshold"], fields["keep"]
+        layer.A = layer.Y = self.room(self.most_rows * n)
+        if layer.gamma >= 0:
+            layer.N, layer.inverse = self.room(self.most_rows * n), self.room(n)
+        if layer.activation in (GELU, SILU):
+            layer.slopes = self.room(self.most_rows * n)
+        if layer.threshold:
+            layer.Y = self.room(self.most_rows * n)
+            layer.mask = <uint8_t *> self.room(self.most_rows * n, np.uint8)
+        return n
+
+    cdef Py_ssize_t place(self, Py_ssize_t offset, Py_ssize_t n, Py_ssize_t end) except? -1:
+        """Return the offset of an array of n entries, or -1, if it ends where it may."""
+        if offset != -1 and not 0 <= offset <= end - n:
+            raise ValueError(f"an array of {n} entries at {offset} must end within {end}.")
+        return offset
+
+    def run(self, theta, X, targets, weight, *, double n_counted, optimizer, penalty, units,
+            order, Py_ssize_t batch_size, rates, rng, double largest_product=INFINITY):
+        """Make one step for every batch; return the sums of values and of squared norms.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_params,)
+            The parameters; changed in place.
+        X : ndarray of shape (n_rows, n_features), or tuple of values, columns and indptr
+            The rows; columns are int32, indptr is int64.
+        targets : ndarray of shape (n_rows,) of int64, or (n_rows, n_outputs)
+            Class indices for the softmax loss, else real numbers.
+        weight : ndarray of shape (n_rows,) of float64
+            Weights of the rows.
+        n_counted : float
+            A row of a batch of m stands for n_counted / m rows.
+        optimizer : dict
+            The fields of ``skmlp_optimizer``; `first` and `second` are arrays or None.
+        penalty : float or ndarray of shape (n_weights,)
+            Derivative of the penalty divided by the weight.
+        units : None or tuple of two ndarray of shape (n_outputs,)
+            Scale and shift of the scores.
+        order : ndarray of int64
+            Rows in the order of the epoch, cut into batches of `batch_size`.
+        rates : ndarray of float64
+            Learning rate of every batch.
+        rng : numpy.random.Generator
+            The source of randomness; its lock is held.
+        largest_product : float, default=inf
+            Multiplications in a product of matrices above which it is left to the BLAS.
+
+        Returns
+        -------
+        total, squares : float
+            Sum of the batches' values times their rows, and of their gradients' squared norms.
+        n_steps : int
+            Steps the optimizer has made in its life.
+        """
+        cdef skmlp_program *p = &self.p
+        cdef Py_ssize_t n_batches
+        cdef bitgen_t *bitgen
+        self.check_ready()
+        if not 0 < batch_size <= self.most_rows:
+            raise ValueError(f"batch_size must be in [1, {self.most_rows}], got {batch_size}.")
+        p.theta = address("theta", theta, self.dtype, (p.n_params,), True)
+        self.bind_data(X, targets, weight)
+        self.bind_optimizer(optimizer)
+        p.n_counted = n_counted
+        p.largest_product = largest_product
+        p.penalty = NULL
+        p.flat_penalty = 0
+        if isinstance(penalty, np.ndarray):
+            p.penalty = address("penalty", penalty, self.dtype, (p.n_weights,))
+        else:
+            p.flat_penalty = penalty
+        p.scale = p.shift = NULL
+        if units is not None:
+            p.scale = address("scale", units[0], self.dtype, (p.n_outputs,))
+            p.shift = address("shift", units[1], self.dtype, (p.n_outputs,))
+        p.n_order, p.batch_size = len(order), batch_size
+        n_batches = (p.n_order + batch_size - 1) // batch_size
+        p.order = <int64_t *> address("order", order, np.dtype(np.int64), (p.n_order,))
+        p.rates = <double *> address("rates", rates, np.dtype(np.float64), (n_batches,))
+        capsule = rng.bit_generator.capsule
+        bitgen = <bitgen_t *> PyCapsule_GetPointer(capsule, "BitGenerator")
+        p.next_random, p.random_state = bitgen.next_uint32, bitgen.state
+        p.total = p.squares = 0
+        with rng.bit_generator.lock:
+            self.work(n_batches, self.kernels.run_float, self.kernels.run_double)
+        return p.total, p.squares, p.optimizer.t
+
+    def scores(self, theta, X, *, double largest_product=INFINITY):
+        """Return the scores of rows, for layers without batch norm and dropout.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_params,)
+            The parameters.
+        X : ndarray of shape (n_rows, n_features)
+            The rows, of which `batch_size` are in work at a time.
+        largest_product : float, default=inf
+            Multiplications in a product of matrices above which it is left to the BLAS.
+
+        Returns
+        -------
+        F : ndarray of shape (n_rows, n_outputs)
+            The scores.
+        """
+        cdef skmlp_program *p = &self.p
+        cdef Py_ssize_t i
+        self.check_ready()
+        for i in range(p.n_layers):
+            if p.layers[i].gamma >= 0 or p.layers[i].threshold:
+                raise ValueError("layers must have neither batch norm nor dropout to predict.")
+        if self.is_sparse:
+            raise ValueError("rows must be dense to predict.")
+        p.n_rows, p.batch_size = len(X), self.most_rows
+        F = np.empty((p.n_rows, p.n_outputs), self.dtype)
+        p.theta = address("theta", theta, self.dtype, (p.n_params,))
+        p.X = address("X", X, self.dtype, (p.n_rows, p.n_features))
+        p.F = data(F)
+        p.largest_product = largest_product
+        n_blocks = (p.n_rows + p.batch_size - 1) // p.batch_size
+        self.work(n_blocks, self.kernels.predict_float, self.kernels.predict_double)
+        return F
+
+    cdef int check_ready(self) except -1:
+        if self.p.layers == NULL or self.p.n_layers == 0:
+            raise ValueError("an Executor must be initialized before it runs.")
+        return 0
+
+    cdef int work(self, Py_ssize_t n, runner of_float, runner of_double) except -1:
+        """Run so many batches without Python's lock, and look for interrupts now and then."""
+        cdef skmlp_program *p = &self.p
+        cdef Py_ssize_t begin = 0, end, wanted
+        cdef double began, seconds, pause = PAUSE
+        cdef int status = DONE
+        cdef runner run = of_double if self.dtype == np.float64 else of_float
+        while begin < n and status == DONE:
+            end = min(begin + self.step, n)
+            began = perf_counter()
+            with nogil:
+                status = run(p, begin, end)
+            PyErr_CheckSignals()
+            seconds = max(perf_counter() - began, 1e-6)
+            wanted = <Py_ssize_t> (pause / seconds * (end - begin))
+            self.step = max(1, min(2 * self.step, wanted))
+            begin = end
+        if status != DONE:
+            raise ValueError(f"The data must not change in a training: {PROBLEMS[status]}.")
+        return 0
+
+    cdef int bind_data(self, X, targets, weight) except -1:
+        cdef skmlp_program *p = &self.p
+        cdef Py_ssize_t n = len(weight)
+        p.n_rows = n
+        if self.is_sparse:
+            values, columns, indptr = X
+            p.n_stored = len(values)
+            p.values = address("values", values, self.dtype, (p.n_stored,))
+            p.columns = <int32_t *> address("columns", columns, np.dtype(np.int32), (p.n_stored,))
+            p.indptr = <int64_t *> address("indptr", indptr, np.dtype(np.int64), (n + 1,))
+        else:
+            p.X = address("X", X, self.dtype, (n, p.n_features))
+        if p.loss == SOFTMAX:
+            p.targets = address("targets", targets, np.dtype(np.int64), (n,))
+        else:
+            p.targets = address("targets", targets, self.dtype, (n, p.n_outputs))
+        p.weight = <double *> address("weight", weight, np.dtype(np.float64), (n,))
+        return 0
+
+    cdef int bind_optimizer(self, fields) except -1:
+        cdef skmlp_optimizer *o = &self.p.optimizer
+        cdef Py_ssize_t n = self.p.n_params
+        memset(o, 0, sizeof(o[0]))
+        o.kind = fields["kind"]
+        if o.kind not in OPTIMIZER_CODES.values():
+            raise ValueError(f"kind must be one of OPTIMIZER_CODES, got {o.kind}.")
+        o.a, o.b, o.eps, o.decay = fields["a"], fields["b"], fields["eps"], fields["decay"]
+        o.t = fields["t"]
+        if o.kind != SGD:
+            o.first = address("first", fields["first"], self.dtype, (n,), True)
+        if o.kind == ADAM:
+            o.second = address("second", fields["second"], self.dtype, (n,), True)
+        clips = fields["clips"]
+        if len(clips) > MAX_CLIPS or any(kind not in CLIP_CODES.values() for kind, _ in clips):
+            raise ValueError(f"clips must be at most {MAX_CLIPS} of CLIP_CODES, got {clips}.")
+        o.n_clips = len(clips)
+        for i, (kind, bound) in enumerate(clips):
+            o.clips[i], o.bounds[i] = kind, bound
+        return 0

@@ -1,0 +1,72 @@
+/* All kernels in both precisions, for one instruction set: KERNELS is what they are called. */
+#include <math.h>
+#include <string.h>
+
+#include "program.h"
+
+#ifdef _MSC_VER
+#define restrict __restrict
+#define FORCE_INLINE __forceinline
+#else
+#define FORCE_INLINE __attribute__((always_inline))
+#endif
+#define JOIN(a, b) a##_##b
+
+/* What a tile of a product may take of the registers, and the widest vectors. */
+#ifndef VECTOR_BYTES
+#define VECTOR_BYTES 16
+#define TILE_VECTORS 2
+#ifdef __aarch64__ /* 32 registers, elsewhere 16 */
+#define TILE_ROWS 8
+#else
+#define TILE_ROWS 4
+#endif
+#endif
+
+#define PRECISION 32
+#define REAL float
+#define UINT uint32_t
+#define INT int32_t
+#define NAME(name) JOIN(name, float)
+#define GEMM sgemm
+#define SQRT sqrtf
+#define ERF erff
+#define LOG logf
+#include "elementary.h"
+#include "activations.h"
+#include "losses.h"
+#include "gemm.h"
+#include "optimizers.h"
+#include "network.h"
+#include "linear_sgd.h"
+#include "epoch.h"
+#undef PRECISION
+#undef REAL
+#undef UINT
+#undef INT
+#undef NAME
+#undef GEMM
+#undef SQRT
+#undef ERF
+#undef LOG
+
+#define PRECISION 64
+#define REAL double
+#define UINT uint64_t
+#define INT int64_t
+#define NAME(name) JOIN(name, double)
+#define GEMM dgemm
+#define SQRT sqrt
+#define ERF erf
+#define LOG log
+#include "elementary.h"
+#include "activations.h"
+#include "losses.h"
+#include "gemm.h"
+#include "optimizers.h"
+#include "network.h"
+#include "linear_sgd.h"
+#include "epoch.h"
+
+const skmlp_kernels KERNELS = {KERNELS_NAME, run_float, run_double, predict_float,
+                               predict_double, map_float, map_double};
