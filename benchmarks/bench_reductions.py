@@ -108,7 +108,6 @@ def prepared(name, args, part, seed=0):
     X = scaler.fit_transform(data.X[train].astype(np.float32))
     X_test = scaler.transform(data.X[test].astype(np.float32))
     return SimpleNamespace(
-        name=name,
         X=X,
         y=data.y[train],
         X_test=X_test,
@@ -413,7 +412,8 @@ def main():
             for row in rows_of(part, args):
                 rows.append(row)
                 print(row, flush=True)
-        write(args.out / f"reductions_{part}.csv", rows)
+        if rows:
+            write(args.out / f"reductions_{part}.csv", rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Many clones of one estimator."""
 
-from copy import copy
 from numbers import Number
 
 from sklearn.base import clone
@@ -15,6 +14,12 @@ def cloner(estimator):
     first = clone(estimator)
     params = first.get_params(deep=False)
     simple = all(value is None or isinstance(value, Number | str) for value in params.values())
-    if simple and vars(first).keys() == params.keys():
-        return lambda: copy(first)
-    return lambda: clone(estimator)
+    if not simple or vars(first).keys() != params.keys():
+        return lambda: clone(estimator)
+
+    def quick():
+        new = object.__new__(type(first))
+        vars(new).update(vars(first))
+        return new
+
+    return quick

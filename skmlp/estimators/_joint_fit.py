@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
 
+from skmlp._fast import READABLE
 from skmlp.estimators._callbacks import has_callbacks
 from skmlp.estimators._clones import cloner
 from skmlp.estimators._solvers import choose_solver
@@ -56,15 +57,15 @@ def fit_jointly(estimator, X, y, M, sample_weight):
     if not weight.all():
         some = weight > 0
         X, y, weight = X[some], y[some], weight[some]
-    X = X.toarray() if sp.issparse(X) and solver == "newton" else X
     problem = JointProblem(X, y, weight, estimator, solver)
     models = []
     for columns in problem.affordable(M):
         minima = problem.minimize(M[:, columns], factor[:, columns])
-        models += fitted_models(template, minima, problem)
+        models += fitted_models(template, minima, problem, X.dtype)
     if estimator.solver == "auto" and choose_solver(X.shape[1]) != solver:
         for model, signs in zip(models, M.T, strict=True):
-            if not model.converged_:
+            unproven = model.alpha > 0 and model.suboptimality_bound_ > model.tol * model.loss_
+            if unproven or not model.converged_:
                 refit(model, X, y, signs, weight)
     warn_of_failures(estimator, models)
     return models
@@ -120,6 +121,10 @@ class JointProblem:
 
     def __post_init__(self):
         n_samples, n_features = self.X.shape
+        if self.solver == "newton":
+            # Small enough to be dense, and for second derivatives in double precision.
+            X = self.X.toarray() if sp.issparse(self.X) else self.X
+            self.X = X.astype(np.float64, copy=False)
         self.coordinates = Coordinates.suited_to(
             self.X,
             self.weight,
@@ -132,7 +137,7 @@ class JointProblem:
         n_cells = np.bincount(self.y, minlength=len(M)) @ (M != 0)
         n_params = self.X.shape[1] + 1
         per_problem = n_params * (3 * n_params if self.solver == "newton" else PER_PARAMETER)
-        group = np.cumsum(5 * n_cells + per_problem) // MOST_NUMBERS
+        group = np.cumsum(6 * n_cells + per_problem) // MOST_NUMBERS
         yield from np.split(np.arange(M.shape[1]), np.flatnonzero(np.diff(group)) + 1)
 
     def minimize(self, M, factor):
@@ -142,11 +147,10 @@ class JointProblem:
         they have led close enough to the minimum, all that is left to do in double precision is to
         prove it, unless `tol` asks for more than single precision can tell.
         """
-        estimator, dtype = self.estimator, self.X.dtype
-        method = METHODS[self.solver]
+        estimator, method = self.estimator, METHODS[self.solver]
         theta = np.zeros((M.shape[1], self.X.shape[1] + estimator.fit_intercept))
         objective, minima = self.objective(M, factor), None
-        if dtype == np.float64:
+        if self.X.dtype == np.float64:
             minima = minimize_columns(
                 objective.converted(np.float32).at(theta),
                 method(),
@@ -178,10 +182,9 @@ class JointProblem:
         )
 
 
-def fitted_models(template, minima, problem):
+def fitted_models(template, minima, problem, dtype):
     """Return models at the minima, with all that a fit of their own would have set."""
-    coef, intercept = problem.coordinates.original(minima.theta)
-    coef, intercept = coef.astype(problem.X.dtype), intercept.astype(problem.X.dtype)
+    coef, intercept = (a.astype(dtype) for a in problem.coordinates.original(minima.theta))
     # No loss is negative: the objective itself is a bound.
     bound = np.minimum(minima.bound, minima.value)
     clone_of_template = cloner(template)
@@ -201,6 +204,7 @@ def fitted_models(template, minima, problem):
             suboptimality_bound_=float(bound[i]),
             converged_=bool(minima.converged[i]),
             solver_=problem.solver,
+            road_=READABLE,
             _training=None,
         )
     return models

@@ -79,7 +79,7 @@ class ColumnObjective:
     Notes
     -----
     Value and gradient cost O(n_features) for each cell, second derivatives O(n_features^2). Memory:
-    a copy of the rows, and five numbers for each cell. That memory is used again and again, because
+    a copy of the rows, and six numbers for each cell. That memory is used again and again, because
     to get it from the system takes about as long as to fill it.
     """
 
@@ -101,8 +101,8 @@ class ColumnObjective:
         share = np.where(M != 0, factor, 0.0)
         share /= np.bincount(y, weight, minlength=len(M)) @ share
         self.blocks = list(make_blocks(X, y, M, weight, share, coordinates))
-        self.free: list[Array] = []
         self.measure()
+        self.free = self.fresh_memory()
 
     def measure(self) -> None:
         """Take note of dtype and shapes of the blocks, and get scratch memory."""
@@ -115,9 +115,13 @@ class ColumnObjective:
         """Return the same objectives, computed in another dtype."""
         new = copy(self)
         new.blocks = [block.converted(dtype) for block in self.blocks]
-        new.free = []
         new.measure()
+        new.free = new.fresh_memory()
         return new
+
+    def fresh_memory(self) -> list[Array]:
+        """Return memory for a point, a ray from it, and a bound: in one piece, for large pages."""
+        return list(np.empty((6, self.ends[-1]), self.dtype))
 
     def cells(self) -> Cells:
         """Return numbers for all cells, not set, in memory that was released if there is some."""
@@ -143,6 +147,8 @@ class ColumnObjective:
             block.signed_scores(theta, out)
         return cells
 
+    # Scores may be so large that `evaluate` must take the way around an overflow.
+    @np.errstate(over="ignore")
     def at(self, theta: Array) -> "ColumnPoint":
         """Return the objectives at theta, shape (n_problems, n_params)."""
         point = ColumnPoint(self, theta, self.signed_scores(theta), self.cells())
@@ -156,9 +162,7 @@ class ColumnObjective:
         `some` says of which of its problems u and q are. Small probabilities keep their digits.
         """
         losses, _ = self.scratch(u.shape)
-        with np.errstate(over="ignore"):
-            np.exp(u, out=q)
-        np.log1p(q, out=losses)
+        np.log1p(np.exp(u, out=q), out=losses)
         total = self.blocks[i].total(losses, some)
         if not np.isfinite(total).all():
             # Where e^u is larger than this, ln(1 + e^u) is u to the last digit.
@@ -304,6 +308,7 @@ class ColumnRay:
         self.end = ColumnPoint(objective, start.theta, objective.cells(), objective.cells())
         self.slope = np.empty(len(direction))
 
+    @np.errstate(over="ignore")
     def move(self, step: Array, moving: Array) -> None:
         """Put the end a step, shape (n_problems,), from the start, in the columns that move.
 

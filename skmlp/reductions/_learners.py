@@ -49,7 +49,13 @@ def margins_of(learner, X):
     margins : ndarray of shape (n_samples,) for two labels, or (n_samples, n_labels)
     """
     if hasattr(learner, "decision_function"):
-        return np.asarray(learner.decision_function(X))
+        margins = np.asarray(learner.decision_function(X))
+        if margins.ndim == 2 and getattr(learner, "decision_function_shape", "ovr") == "ovo":
+            raise ValueError(
+                "estimator must have one score a label, decision_function_shape='ovr', "
+                f"got {learner!r}."
+            )
+        return margins
     if hasattr(learner, "predict_proba"):
         P = np.asarray(learner.predict_proba(X))
         return P[:, 1] - P[:, 0] if P.shape[1] == 2 else 2 * P - 1

@@ -117,6 +117,11 @@ class ReductionClassifier(
 
     def _folds(self, name):
         """Return the cross-validation that a parameter asks for."""
+        if name == "calibrate" and not (isinstance(self.cv, Number) or hasattr(self.cv, "split")):
+            raise ValueError(
+                "cv must be a number or a cross-validation generator with calibrate, since each "
+                f"learner has rows of its own, got {self.cv!r}."
+            )
         return CalibrationFolds(self.cv, name) if isinstance(self.cv, Number) else self.cv
 
     @with_callbacks

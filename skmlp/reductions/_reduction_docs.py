@@ -22,7 +22,7 @@ ADMINISTRATION = """\
 calibrate : {"sigmoid", "isotonic"} or None, default=None
         Whether and how scikit-learn's `CalibratedClassifierCV` calibrates each learner on
         cross-validated margins. It also gives probabilities to an estimator that has none.
-    cv : int, cross-validation generator or iterable, default=5
+    cv : int or cross-validation generator, default=5
         That cross-validation. A number is the largest number of stratified folds; there are fewer
         where a label has fewer rows.
     classes : array-like of shape (n_classes,), default=None

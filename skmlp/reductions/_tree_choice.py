@@ -10,11 +10,13 @@ from sklearn.utils import check_array
 
 from skmlp._sklearn import take_rows
 from skmlp.estimators._targets import stratified_split
+from skmlp.reductions._fitting import unset_seeds
 from skmlp.reductions.tree import ClassTree
 
 # Share of the rows on which candidates are compared, and rows of each class that split others.
 HELD_OUT = 1 / 3
 SEED_ROWS = 100
+FLOATS = (np.float64, np.float32)
 
 
 def balanced(model, X, y, weight, n_classes, rng):
@@ -46,11 +48,11 @@ def agglomerative(model, X, y, weight, n_classes, rng):
     """
     check_all_present(model, y, n_classes)
     try:
-        X = check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
+        X = check_array(X, accept_sparse="csr", dtype=FLOATS, input_name="X")
     except ValueError as error:
         raise ValueError(
-            "tree must not be 'agglomerative' for rows that have no mean; 'balanced' asks nothing "
-            f"of them. {error}"
+            "X must hold numbers that have a mean for tree='agglomerative'; 'balanced' asks "
+            f"nothing of them. {error}"
         ) from None
     weight = np.ones(len(y)) if weight is None else weight
     members = sp.csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))
@@ -59,19 +61,23 @@ def agglomerative(model, X, y, weight, n_classes, rng):
     if sp.issparse(X):
         means = normalize(means - weight @ X / weight.sum())
         return ClassTree.agglomerative(means, "ward")
-    variance = X.var(axis=0)
+    variance = weight @ (X - weight @ X / weight.sum()) ** 2
     return ClassTree.agglomerative(means / np.sqrt(np.where(variance > 0, variance, 1)))
 
 
 def random_pair(model, X, y, weight, n_classes, rng):
     """Let the estimator split the classes below each node by two of them."""
     check_all_present(model, y, n_classes)
+    unset = [] if model.random_state is None else unset_seeds(model.estimator)
     order = rng.permutation(len(y))
     of_class = [order[y[order] == k][:SEED_ROWS] for k in range(n_classes)]
 
     def split(i, j, classes):
         seeds = np.concatenate([of_class[i], of_class[j]])
-        learner = clone(model.estimator).fit(take_rows(X, seeds), (y[seeds] == j).astype(int))
+        learner = clone(model.estimator).set_params(
+            **{key: int(rng.integers(2**31 - 1)) for key in unset}
+        )
+        learner.fit(take_rows(X, seeds), (y[seeds] == j).astype(int))
         return np.array(
             [np.mean(learner.predict(take_rows(X, of_class[k]))) > 0.5 for k in classes]
         )

@@ -28,6 +28,12 @@ def reduction(request):
     return request.param
 
 
+@pytest.fixture
+def undemanding(reduction):
+    """Return parameters with which the reduction asks nothing of the rows."""
+    return {"tree": "balanced"} if reduction is TreeReductionClassifier else {}
+
+
 @pytest.fixture(scope="session")
 def groups():
     """Four classes of different size that overlap, 5 features of about unit scale."""

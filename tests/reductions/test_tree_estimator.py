@@ -291,16 +291,15 @@ def test_agglomerative_trees_join_neighbours(animals):
 
 
 def test_agglomerative_trees_count_weights():
-    # Two features. In the rows that count, classes 0 and 1 are alike in the one that varies little;
-    # rows of no importance make its deviation large.
-    rng = np.random.default_rng(0)
-    y = np.repeat([0, 1, 2], 40)
-    X = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 1.0]])[y] + 0.01 * rng.normal(size=(120, 2))
-    X[::2, 1] += 100 * rng.choice([-1, 1], size=60)
-    weight = np.where(np.arange(120) % 2, 1.0, 1e-9)
-    kept = np.arange(120) % 2 == 1
-    weighted = TreeReductionClassifier(bayes).fit(X, y, sample_weight=weight)
+    # In the rows that count, classes 0 and 1 differ in a feature that varies within them anyway, 0
+    # and 2 in one that does not. Rows of no importance vary in that one.
+    y, kept = np.repeat([0, 1, 2], 40), np.tile([False, True], 60)
+    X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])[y]
+    X[:, 0] += np.tile([-1, -1, 1, 1], 30)
+    X[~kept, 1] += np.tile([-100, 100], 30)
     without = TreeReductionClassifier(bayes).fit(X[kept], y[kept])
+    assert set(without.tree_.nested()) == {2, (0, 1)}
+    weighted = TreeReductionClassifier(bayes).fit(X, y, sample_weight=np.where(kept, 1.0, 1e-9))
     assert weighted.tree_ == without.tree_
 
 
