@@ -77,7 +77,11 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
             margins = self._margins(self._check_rows(X))
             weight = params.get("sample_weight")
             y = np.searchsorted(self.present_, y)
-            self.decoding_weights_ = performance_weights(code, margins, y, weight)
+            weights = performance_weights(code, margins, y, weight)
+            if self.decoding_weights_ is not None:
+                absent = np.setdiff1d(np.arange(code.n_classes), y)
+                weights[absent] = self.decoding_weights_[absent]
+            self.decoding_weights_ = weights
         if decoder is not None:
             # A decoder that is not made for the code says so now, not in a prediction.
             self._decoded(np.zeros((1, code.n_problems)))

@@ -4,7 +4,14 @@ from numbers import Number
 from time import perf_counter
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_regressor
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    clone,
+    is_classifier,
+    is_regressor,
+)
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import cross_val_predict
 from sklearn.utils import assert_all_finite, column_or_1d, get_tags
@@ -86,8 +93,11 @@ class ReductionClassifier(
             self._stack = LinearStack(self.estimators_, *state["_stack"])
 
     def _check_parameters(self):
-        is_classifier = hasattr(self.estimator, "fit") and hasattr(self.estimator, "predict")
-        if isinstance(self.estimator, type) or not is_classifier:
+        is_object = hasattr(self.estimator, "fit") and not isinstance(self.estimator, type)
+        # Some, such as a stack, have predict only once they are fitted.
+        if not is_object or not (
+            hasattr(self.estimator, "predict") or is_classifier(self.estimator)
+        ):
             raise TypeError(
                 f"estimator must be a classifier with fit and predict, got {self.estimator!r}."
             )
@@ -162,7 +172,7 @@ class ReductionClassifier(
         with unchanged_by_errors(self):
             X = self._rows(X, reset=True)
             y = self._encode(X, y, self.classes)
-            X, y, params = positive_rows(X, y, params)
+            X, y, params = self._positive_rows(X, y, params)
             self._check_present(y)
             rng = random_generator(self.random_state)
             problems = self._design(X, y, params.get("sample_weight"), rng)
@@ -195,7 +205,7 @@ class ReductionClassifier(
         with unchanged_by_errors(self):
             X = self._rows(X, reset=first)
             y = self._encode(X, y, known)
-            X, y, params = positive_rows(X, y, params)
+            X, y, params = self._positive_rows(X, y, params)
             self.present_ = np.arange(len(self.classes_))
             rng = random_generator(self.random_state)
             problems = (
@@ -250,6 +260,22 @@ class ReductionClassifier(
             dtype=dtype,
             ensure_all_finite=dtype is not None,
         )
+
+    def _positive_rows(self, X, y, params):
+        """Leave out the rows of weight 0, and with them classes that have no others.
+
+        Of a precomputed kernel they stay: a row is a column too.
+        """
+        weight = params.get("sample_weight")
+        if weight is None:
+            return X, y, params
+        weight = check_row_weights(weight, len(y))
+        params = {**params, "sample_weight": weight}
+        if weight.all() or get_tags(self.estimator).input_tags.pairwise:
+            return X, y, params
+        rows = np.flatnonzero(weight)
+        X, params = rows_of(X, params, rows)
+        return X, y[rows], params
 
     def _encode(self, X, y, classes):
         """Set `classes_` and return the class index of each row."""
@@ -408,16 +434,3 @@ def is_text(X):
     first = X.iloc if hasattr(X, "iloc") else X
     is_sequence = isinstance(X, list | tuple) or hasattr(X, "iloc")
     return is_sequence and len(X) > 0 and isinstance(first[0], str)
-
-
-def positive_rows(X, y, params):
-    """Leave out the rows of weight 0, and with them classes that have no others."""
-    weight = params.get("sample_weight")
-    if weight is None:
-        return X, y, params
-    weight = check_row_weights(weight, len(y))
-    if weight.all():
-        return X, y, {**params, "sample_weight": weight}
-    rows = np.flatnonzero(weight)
-    X, params = rows_of(X, {**params, "sample_weight": weight}, rows)
-    return X, y[rows], params

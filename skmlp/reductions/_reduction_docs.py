@@ -5,8 +5,8 @@ from skmlp._docs import with_sections
 ESTIMATOR = """\
 estimator : classifier
         Any classifier of scikit-learn's kind with ``fit`` and ``predict``; of ``decision_function``
-        and ``predict_proba``, what it has is used. Its parameters are tuned as
-        ``estimator__alpha``."""
+        and ``predict_proba``, the first that it has decides, not a rule of its own in ``predict``.
+        Its parameters are tuned as ``estimator__alpha``."""
 
 DECODERS = """\
 ``"votes"``, ``"hinge"``, ``"exponential"``, ``"logistic"``, ``"linear"``, ``"squared"``, an

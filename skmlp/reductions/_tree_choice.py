@@ -89,7 +89,13 @@ def best_of(model, X, y, weight, n_classes, rng):
     """Keep the random tree that is right most often on rows held out."""
     check_all_present(model, y, n_classes)
     seed = int(rng.integers(2**31 - 1))
-    train, test = stratified_split(y, HELD_OUT, rng)
+    try:
+        train, test = stratified_split(y, HELD_OUT, rng)
+    except ValueError:
+        raise ValueError(
+            "tree must not be 'best_of' where no class has a row to spare for a comparison, "
+            f"got {len(y)} rows of {n_classes} classes."
+        ) from None
     trees = [ClassTree.random(n_classes, rng) for _ in range(model.n_candidates)]
     scores = []
     for tree in trees:

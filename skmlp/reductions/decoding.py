@@ -126,10 +126,10 @@ class Votes(Decoder):
 
     with m the number of problems in which a class takes part, on average over the classes. A class
     gains one vote for a problem that it wins, none for one that it loses, and half a vote for one
-    in which it sits out or the margin is zero. That half is the Hamming distance of Allwein et al.; the
-    constant, the same for all classes, makes the sum the number of problems won where all classes
-    take part in equally many, as in one-vs-one and dense codes. The last term lies between -1/3
-    and 1/3: it decides between equal counts, and never against a whole vote.
+    in which it sits out or the margin is zero. That half is the Hamming distance of Allwein et al.;
+    the constant, the same for all classes, makes the sum the number of problems won where all
+    classes take part in equally many, as in one-vs-one and dense codes. The last term lies between
+    -1/3 and 1/3: it decides between equal counts, and never against a whole vote.
 
     On one-vs-one this is what `sklearn.multiclass.OneVsOneClassifier.decision_function` returns,
     except that a margin of exactly zero counts half a vote for both classes.
@@ -179,12 +179,12 @@ class LossDecoder(Decoder):
     normalize : bool, default=True
         Whether the average is over the problems in which the class takes part. If False, it is over
         all, and a problem in which the class sits out costs it :math:`\ell(0)`: this is the rule of
-        Allwein et al., divided by L. Where classes have different numbers of zeros it is biased, since each
-        zero costs the same whatever the learners say. Without zeros both are the same.
+        Allwein et al., divided by L. Where classes have different numbers of zeros it is biased,
+        since each zero costs the same whatever the learners say. Without zeros both are the same.
     weighted : bool, default=False
-        Whether `weights` take the place of the average (Escalera et al.): rows that sum to one, large for
-        learners that know the class well; see `performance_weights`. `normalize` is then without
-        effect.
+        Whether `weights` take the place of the average (Escalera et al.): rows that sum to one,
+        large for learners that know the class well; see `performance_weights`. `normalize` is then
+        without effect.
 
     Notes
     -----

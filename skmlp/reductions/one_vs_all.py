@@ -115,6 +115,12 @@ class OneVsAllClassifier(HasPartialFit, CodeClassifier):
         check_option("coupling", self.coupling, ("normalize", "softmax"))
 
     def _encode(self, X, y, classes):
+        is_later_part = classes is not None and classes is getattr(self, "classes_", None)
+        if is_later_part and is_table(y) != self.multilabel_:
+            raise ValueError(
+                "y must be of the same kind in every call to partial_fit, labels or a matrix of "
+                f"indicators, got {'a matrix' if is_table(y) else 'labels'}."
+            )
         self.multilabel_ = is_table(y)
         if not self.multilabel_:
             return super()._encode(X, y, classes)

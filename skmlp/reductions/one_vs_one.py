@@ -27,7 +27,7 @@ class OneVsOneClassifier(HasPartialFit, CodeClassifier):
     <estimator>
     decoding : str or Decoder, default="votes"
         From margins to scores of classes: ``"votes"`` counts them, and breaks ties by the sum of
-        margins, as scikit-learn does. Or <decoders>.
+        margins, as scikit-learn does for learners with ``decision_function``. Or <decoders>.
     coupling : {"wu_lin_weng", "hastie_tibshirani"}, default="wu_lin_weng"
         From the probabilities of pairs to those of classes: the second method of Wu, Lin and Weng
         (that of LIBSVM, exact here), or the pairwise coupling of Hastie and Tibshirani.
@@ -100,10 +100,14 @@ class OneVsOneClassifier(HasPartialFit, CodeClassifier):
         check_option("coupling", self.coupling, ("wu_lin_weng", "hastie_tibshirani"))
 
     def _design(self, X, y, weight, rng):
-        counts = np.bincount(np.searchsorted(self.present_, y), weight, len(self.present_))
-        first, second = np.triu_indices(len(self.present_), 1)
-        self._pair_weights = counts[first] + counts[second]
+        self._class_weights = np.zeros(len(self.present_))
         return super()._design(X, y, weight, rng)
+
+    def _fit_rest(self, X, y, params):
+        super()._fit_rest(X, y, params)
+        weight = params.get("sample_weight")
+        codes = np.searchsorted(self.present_, y)
+        self._class_weights = self._class_weights + np.bincount(codes, weight, len(self.present_))
 
     def _make_code(self, n_classes, rng):
         first, second = np.triu_indices(n_classes, 1)
@@ -114,4 +118,6 @@ class OneVsOneClassifier(HasPartialFit, CodeClassifier):
     def _couple(self, R):
         if self.coupling == "wu_lin_weng":
             return wu_lin_weng(R, len(self.present_))
-        return hastie_tibshirani(R, len(self.present_), self._pair_weights)
+        first, second = np.triu_indices(len(self.present_), 1)
+        pair_weights = self._class_weights[first] + self._class_weights[second]
+        return hastie_tibshirani(R, len(self.present_), pair_weights)
