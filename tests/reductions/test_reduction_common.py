@@ -56,7 +56,7 @@ DEFAULTS = [
 VARIANTS = [
     OneVsAllClassifier(machine, coupling="softmax"),
     OneVsAllClassifier(logistic, decoding="squared", tie_break="random", random_state=0),
-    OneVsAllClassifier(bayes, calibrate="sigmoid", cv=2),
+    OneVsAllClassifier(logistic, calibrate="sigmoid", cv=2),
     OneVsOneClassifier(logistic, coupling="hastie_tibshirani"),
     OneVsOneClassifier(nearest, decoding=LossDecoder("hinge", weighted=True)),
     OneVsOneClassifier(machine, calibrate="isotonic", cv=2, decoding="probability"),
@@ -77,15 +77,13 @@ WEIGHTS = [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense
 
 def expected_failed_checks(model):
     """Return what a configuration cannot do, and why."""
-    # Naive Bayes rejects sparse rows, which is all that the check of them asks of it.
-    weights = WEIGHTS[:1] if isinstance(model.estimator, GaussianNB) else WEIGHTS
     options = model.get_params(deep=False)
     whole = options.get("calibrate_whole") or options.get("coupling") == "softmax"
     if model.calibrate is not None or whole:
         reason = "the check wants folds by number of row, but rows of weight 0 are left out"
-        return dict.fromkeys(weights, reason)
+        return dict.fromkeys(WEIGHTS, reason)
     if options.get("tree") == "best_of":
-        return dict.fromkeys(weights, "of a row twice, one may be held out")
+        return dict.fromkeys(WEIGHTS, "of a row twice, one may be held out")
     return {}
 
 
