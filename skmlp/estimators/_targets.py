@@ -62,6 +62,38 @@ def check_classes(classes):
     return distinct
 
 
+def classes_of_parts(classes, parameter, fitted, are_optional=False):
+    """Return the labels that a call to partial_fit is to use, or raise ValueError.
+
+    Parameters
+    ----------
+    classes : array-like or None
+        What the call was given.
+    parameter : array-like or None
+        What the estimator was given.
+    fitted : ndarray or None
+        The labels of former calls; None in the first.
+    are_optional : bool, default=False
+        Whether the first call can do without.
+    """
+    if fitted is None:
+        known = parameter if classes is None else classes
+        if known is None and not are_optional:
+            raise ValueError(
+                "classes must list all labels in the first call to partial_fit, got None."
+            )
+        return known
+    if classes is None or np.array_equal(classes, fitted):
+        return fitted
+    # Labels may be listed in any order; columns of indicators keep the one they were given.
+    if not np.array_equal(check_classes(classes), fitted):
+        raise ValueError(
+            "classes must be the same in every call to partial_fit, first "
+            f"{fitted.tolist()}, got {classes!r}."
+        )
+    return fitted
+
+
 def check_class_weight(class_weight):
     """Raise unless `class_weight` is None, ``"balanced"`` or a mapping of labels to weights."""
     is_name = isinstance(class_weight, str) and class_weight == "balanced"

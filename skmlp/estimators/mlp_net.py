@@ -16,8 +16,8 @@ from skmlp.estimators._network_estimator import NetworkEstimator, trains_in_batc
 from skmlp.estimators._network_pieces import network_dtype
 from skmlp.estimators._targets import (
     check_class_weight,
-    check_classes,
     class_factors,
+    classes_of_parts,
     encode_labels,
     stratified_split,
 )
@@ -194,18 +194,8 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
         self : MLPNet
             The network, trained a little more.
         """
-        known = self.classes if classes is None else classes
-        if hasattr(self, "theta_"):
-            if classes is not None and not np.array_equal(check_classes(classes), self.classes_):
-                raise ValueError(
-                    "classes must be the same in every call to partial_fit, first "
-                    f"{self.classes_.tolist()}, got {classes!r}."
-                )
-            known = self.classes_
-        elif known is None and not is_multilabel(y):
-            raise ValueError(
-                "classes must list all labels in the first call to partial_fit, got None."
-            )
+        fitted = self.classes_ if hasattr(self, "theta_") else None
+        known = classes_of_parts(classes, self.classes, fitted, are_optional=is_multilabel(y))
         return self._partial_fit(X, y, sample_weight, known)
 
     def _known_classes(self):

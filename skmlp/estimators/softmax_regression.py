@@ -25,9 +25,9 @@ from skmlp.estimators._rows import Rows, check_validation_data
 from skmlp.estimators._solvers import SOLVERS, certificate, choose_solver, train_batches
 from skmlp.estimators._targets import (
     check_class_weight,
-    check_classes,
     check_row_weights,
     class_factors,
+    classes_of_parts,
     encode_labels,
     stratified_split,
 )
@@ -341,18 +341,7 @@ class SoftmaxRegression(
         """
         self._check_parameters()
         first = not hasattr(self, "coef_")
-        if first:
-            classes = self.classes if classes is None else classes
-            if classes is None:
-                raise ValueError(
-                    "classes must list all labels in the first call to partial_fit, got None."
-                )
-        elif classes is not None and not np.array_equal(check_classes(classes), self.classes_):
-            raise ValueError(
-                f"classes must be the same in every call to partial_fit, first "
-                f"{self.classes_.tolist()}, got {classes!r}."
-            )
-        known = classes if first else self.classes_
+        known = classes_of_parts(classes, self.classes, None if first else self.classes_)
         rows = self._training_rows(X, y, sample_weight, classes=known, n_present=1, reset=first)
         if first:
             self._forget()

@@ -22,6 +22,8 @@ from skmlp.reductions.decoding import (
     performance_weights,
 )
 
+DECODINGS = DECODERS | {"probability": lambda: None}
+
 
 class CodeClassifier(TunableObjects, ReductionClassifier):
     """Base of the classifiers on a code matrix.
@@ -43,8 +45,7 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
 
     def _decoder(self):
         """Return the decoder, or None where the most probable class wins."""
-        registry = DECODERS | {"probability": lambda: None}
-        return resolve("decoding", self.decoding, registry, Decoder)
+        return resolve("decoding", self.decoding, DECODINGS, Decoder)
 
     def _design(self, X, y, weight, rng):
         """Make the code and return its problems."""
@@ -55,8 +56,7 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
 
     def _same_design(self, y):
         """Return the problems of other rows."""
-        codes = np.searchsorted(self.present_, y)
-        return CodeProblems(self.code_, codes, is_binary=not self._is_kary())
+        return CodeProblems(self.code_, y)
 
     def _make_code(self, n_classes, rng):
         raise NotImplementedError(f"{type(self).__name__} must define _make_code.")
@@ -76,7 +76,6 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
         if decoder is not None and decoder.needs_weights:
             margins = self._margins(self._check_rows(X))
             weight = params.get("sample_weight")
-            y = np.searchsorted(self.present_, y)
             weights = performance_weights(code, margins, y, weight)
             if self.decoding_weights_ is not None:
                 absent = np.setdiff1d(np.arange(code.n_classes), y)
@@ -98,9 +97,6 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
             return self._stack.margins(X)
         return self._answers(X, margins_of, lambda f: -f)
 
-    def _margins(self, X):
-        return self._in_blocks(X, self._margins_of_block)
-
     def _probabilities(self, X):
         """Return the probability of the label of each column of the binary code."""
         if self._stack is not None and self._stack.logistic and not self._is_kary():
@@ -109,10 +105,8 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
 
     def _scores_of_block(self, X):
         """Return the scores of the classes that had rows, shape (n_samples, n_present)."""
-        decoder = self._decoder()
-        if decoder is None:
-            with np.errstate(divide="ignore"):
-                return np.maximum(np.log(self._probabilities_of_block(X)), np.finfo(np.float32).min)
+        if self._decoder() is None:
+            return self._log_scores_of_block(X)
         return self._decoded(self._margins_of_block(X))
 
     def _scores(self, X):
@@ -164,7 +158,9 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
         weight = check_row_weights(sample_weight, count_rows(X))
         _, codes = encode_labels(column_or_1d(y), self.classes_)
         weight[~np.isin(codes, self.present_)] = 0
-        problems = self._same_design(np.where(weight > 0, codes, self.present_[0]))
+        # A row without weight may be of any class.
+        codes = np.where(weight > 0, np.searchsorted(self.present_, codes), 0)
+        problems = self._same_design(codes)
         said = self._said(self._margins(X))
         right, total = np.zeros((2, self.n_problems_))
         for p in range(self.n_problems_):

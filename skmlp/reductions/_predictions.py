@@ -43,7 +43,7 @@ class ClassPredictions:
             ``predict``, -1 or +1. For a code of more than two symbols there is one column for
             each symbol of each problem.
         """
-        return self._in_blocks(self._check_rows(X), self._margins_of_block)
+        return self._margins(self._check_rows(X))
 
     def decision_function(self, X):
         """Compute the scores of the classes, of which `predict` takes the largest.
@@ -147,6 +147,13 @@ class ClassPredictions:
     def _scores(self, X):
         """Return the scores of all classes, shape (n_samples, n_classes)."""
         return self._all_classes(self._in_blocks(X, self._scores_of_block))
+
+    def _margins(self, X):
+        return self._in_blocks(X, self._margins_of_block)
+
+    def _log_scores_of_block(self, X):
+        """Return the log-probabilities as scores, which are finite."""
+        return np.maximum(self._log_probabilities_of_block(X), np.finfo(np.float32).min)
 
     def _log_probabilities_of_block(self, X):
         with np.errstate(divide="ignore"):

@@ -7,6 +7,8 @@ see if the rows of its classes had been picked by hand.
 
 import numpy as np
 
+from skmlp.reductions.code import KaryCode
+
 # Entries of a matrix of problems that is worth its memory.
 LARGEST_MATRIX = 1 << 24
 
@@ -51,13 +53,11 @@ class CodeProblems:
         Binary, with entries -1, 0, +1, or k-ary, with symbols from 0.
     y : ndarray of int of shape (n_samples,)
         Class of each row.
-    is_binary : bool
-        Which of the two.
     """
 
-    def __init__(self, code, y, is_binary):
+    def __init__(self, code, y):
         self.y = y
-        self.is_binary = is_binary
+        self.is_binary = not isinstance(code, KaryCode)
         self.array = np.asarray(code)
         self.n_classes, self.n_problems = self.array.shape
         self.class_rows = ClassRows(y, self.n_classes)

@@ -36,13 +36,12 @@ from skmlp._sklearn import (
 from skmlp._spec import check_bool, check_integer, check_option
 from skmlp.estimators._base import check_seed, random_generator, unchanged_by_errors, warn_caller
 from skmlp.estimators._callbacks import IterationCallbacks
-from skmlp.estimators._targets import check_classes, check_row_weights, encode_labels
+from skmlp.estimators._targets import check_row_weights, classes_of_parts, encode_labels
 from skmlp.reductions._calibration import CalibrationFolds
 from skmlp.reductions._fitting import fit_learners, rows_of
 from skmlp.reductions._learners import ConstantLearner, LinearStack, ask_all, stack_linear
 from skmlp.reductions._predictions import ClassPredictions
 
-PROBA = "predict_proba"
 FLOATS = (np.float64, np.float32)
 
 
@@ -56,7 +55,7 @@ class ReductionClassifier(
     """Base of the reductions: many small problems, a learner for each.
 
     A subclass says in `_design` what the problems are, and makes scores and probabilities of
-    classes from what the learners say.
+    classes from what the learners say. What it gets of y are indices in `present_`.
     """
 
     # The rows' weights go to the learners, by the routing of `estimator`.
@@ -107,7 +106,8 @@ class ReductionClassifier(
             )
         if self.calibrate is not None:
             check_option("calibrate", self.calibrate, ("sigmoid", "isotonic"))
-            if not any(hasattr(self.estimator, name) for name in ("decision_function", PROBA)):
+            has_margins = hasattr(self.estimator, "decision_function")
+            if not (has_margins or hasattr(self.estimator, "predict_proba")):
                 raise ValueError(
                     "calibrate must be None for an estimator with neither decision_function nor "
                     f"predict_proba, got {self.estimator!r}."
@@ -171,9 +171,9 @@ class ReductionClassifier(
         given = X, y, sample_weight
         with unchanged_by_errors(self):
             X = self._rows(X, reset=True)
-            y = self._encode(X, y, self.classes)
+            y = self._encode(X, y, self.classes, reset=True)
             X, y, params = self._positive_rows(X, y, params)
-            self._check_present(y)
+            y = self._among_present(y)
             rng = random_generator(self.random_state)
             problems = self._design(X, y, params.get("sample_weight"), rng)
             report = Report(self, problems, given)
@@ -189,22 +189,10 @@ class ReductionClassifier(
         params = self._routed("partial_fit", sample_weight, params)
         given = X, y, sample_weight
         first = not hasattr(self, "estimators_")
-        if first:
-            known = self.classes if classes is None else classes
-            if known is None:
-                raise ValueError(
-                    "classes must list all labels in the first call to partial_fit, got None."
-                )
-        else:
-            known = self.classes_
-            if classes is not None and not np.array_equal(check_classes(classes), known):
-                raise ValueError(
-                    "classes must be the same in every call to partial_fit, first "
-                    f"{known.tolist()}, got {classes!r}."
-                )
+        known = classes_of_parts(classes, self.classes, None if first else self.classes_)
         with unchanged_by_errors(self):
             X = self._rows(X, reset=first)
-            y = self._encode(X, y, known)
+            y = self._encode(X, y, known, reset=first)
             X, y, params = self._positive_rows(X, y, params)
             self.present_ = np.arange(len(self.classes_))
             rng = random_generator(self.random_state)
@@ -277,22 +265,26 @@ class ReductionClassifier(
         X, params = rows_of(X, params, rows)
         return X, y[rows], params
 
-    def _encode(self, X, y, classes):
-        """Set `classes_` and return the class index of each row."""
+    def _encode(self, X, y, classes, reset):
+        """Set `classes_` and return the class index of each row.
+
+        Unless it is to `reset` what a former call has set, y must be like it.
+        """
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_consistent_length(X, y)
         self.classes_, codes = encode_labels(y, classes)
         return codes
 
-    def _check_present(self, y):
-        """Set which classes have rows to learn from; there must be two."""
-        self.present_ = np.unique(y)
+    def _among_present(self, y):
+        """Set which classes have rows, at least two; return the index of each row among them."""
+        self.present_, codes = np.unique(y, return_inverse=True)
         if len(self.present_) < 2:
             raise ValueError(
                 "y must hold at least two classes in rows of positive weight, "
                 f"got {len(self.present_)} class."
             )
+        return codes
 
     def _fit_problems(self, X, y, problems, params, rng, report, learners=None):
         """Fit the learners of the problems, jointly if the estimator offers that."""
@@ -335,7 +327,7 @@ class ReductionClassifier(
         if offer is None or self.calibrate is not None or set(params) - {"sample_weight"}:
             return None
         M = problems.matrix()
-        return None if M is None else offer(X, np.searchsorted(self.present_, y), M, **params)
+        return None if M is None else offer(X, y, M, **params)
 
     def _keep(self, learners, X, problems, interrupted, partial):
         """Set the learners; a constant takes the place of one that is missing."""
@@ -358,7 +350,7 @@ class ReductionClassifier(
         """Fit what comes after the learners, if anything."""
 
     def _has_probabilities(self):
-        return self.calibrate is not None or hasattr(self.estimator, PROBA)
+        return self.calibrate is not None or hasattr(self.estimator, "predict_proba")
 
     def _check_rows(self, X):
         """Return rows to predict, ready for the learners."""

@@ -114,16 +114,15 @@ class OneVsAllClassifier(HasPartialFit, CodeClassifier):
         super()._check_parameters()
         check_option("coupling", self.coupling, ("normalize", "softmax"))
 
-    def _encode(self, X, y, classes):
-        is_later_part = classes is not None and classes is getattr(self, "classes_", None)
-        if is_later_part and is_table(y) != self.multilabel_:
+    def _encode(self, X, y, classes, reset):
+        if not reset and is_table(y) != self.multilabel_:
             raise ValueError(
                 "y must be of the same kind in every call to partial_fit, labels or a matrix of "
                 f"indicators, got {'a matrix' if is_table(y) else 'labels'}."
             )
         self.multilabel_ = is_table(y)
         if not self.multilabel_:
-            return super()._encode(X, y, classes)
+            return super()._encode(X, y, classes, reset)
         Y = check_array(y, accept_sparse="csr", dtype=None, input_name="y")
         Y = Y.toarray() if sp.issparse(Y) else Y
         strange = np.setdiff1d(Y, [0, 1])
@@ -143,11 +142,11 @@ class OneVsAllClassifier(HasPartialFit, CodeClassifier):
             )
         return Y.astype(int)
 
-    def _check_present(self, y):
-        if self.multilabel_:
-            self.present_ = np.arange(len(self.classes_))
-        else:
-            super()._check_present(y)
+    def _among_present(self, y):
+        if not self.multilabel_:
+            return super()._among_present(y)
+        self.present_ = np.arange(len(self.classes_))
+        return y
 
     def _design(self, X, y, weight, rng):
         if self.multilabel_:
@@ -172,11 +171,10 @@ class OneVsAllClassifier(HasPartialFit, CodeClassifier):
             return
         super()._fit_rest(X, y, params)
         if self.coupling == "softmax":
-            codes = np.searchsorted(self.present_, y)
             plain = {"coupling": "normalize", "decoding": "argmax"}
-            F = self._out_of_fold("coupling", X, codes, params, "decision_function", **plain)
+            F = self._out_of_fold("coupling", X, y, params, "decision_function", **plain)
             F = np.column_stack([-F, F]) if F.ndim == 1 else F
-            self.temperature_ = fit_temperature(F, codes, params.get("sample_weight"))
+            self.temperature_ = fit_temperature(F, y, params.get("sample_weight"))
 
     def _scores_of_block(self, X):
         return self._margins_of_block(X) if self.multilabel_ else super()._scores_of_block(X)

@@ -105,9 +105,8 @@ class OneVsOneClassifier(HasPartialFit, CodeClassifier):
 
     def _fit_rest(self, X, y, params):
         super()._fit_rest(X, y, params)
-        weight = params.get("sample_weight")
-        codes = np.searchsorted(self.present_, y)
-        self._class_weights = self._class_weights + np.bincount(codes, weight, len(self.present_))
+        counts = np.bincount(y, params.get("sample_weight"), len(self.present_))
+        self._class_weights = self._class_weights + counts
 
     def _make_code(self, n_classes, rng):
         first, second = np.triu_indices(n_classes, 1)

@@ -181,17 +181,13 @@ class TreeReductionClassifier(HasPartialFit, ReductionClassifier):
                     )
 
     def _design(self, X, y, weight, rng):
-        y = np.searchsorted(self.present_, y)
         labels = self.classes_[self.present_]
         self.trees_ = [plant(self, X, y, weight, labels, rng) for _ in range(self.n_trees)]
         self.tree_ = self.trees_[0]
         self.n_problems_ = self.n_trees * self.tree_.n_nodes
-        return self._forest(y)
+        return self._same_design(y)
 
     def _same_design(self, y):
-        return self._forest(np.searchsorted(self.present_, y))
-
-    def _forest(self, y):
         return ForestProblems([TreeProblems(tree, y) for tree in self.trees_])
 
     @property
@@ -202,14 +198,13 @@ class TreeReductionClassifier(HasPartialFit, ReductionClassifier):
     def _fit_rest(self, X, y, params):
         if not self.calibrate_whole:
             return
-        labels = np.searchsorted(self.present_, y)
         name, method = "calibrate_whole", "predict_log_proba"
         # The folds' labels are indices, which those of a user's tree are not.
         tree = self.tree if isinstance(self.tree, str) else self.tree_
         changes = {name: False, "tree": tree}
-        log_P = self._out_of_fold(name, X, labels, params, method, **changes)
+        log_P = self._out_of_fold(name, X, y, params, method, **changes)
         weight = params.get("sample_weight")
-        self.temperature_ = fit_temperature(np.maximum(log_P, SMALLEST), labels, weight)
+        self.temperature_ = fit_temperature(np.maximum(log_P, SMALLEST), y, weight)
 
     def _is_exact(self):
         return self.decoding == "exact" or (self.decoding == "auto" and self._has_probabilities())
@@ -235,11 +230,15 @@ class TreeReductionClassifier(HasPartialFit, ReductionClassifier):
         """Return the answer of one learner for each of some rows; each learner is asked once."""
         order = np.argsort(problems, kind="stable")
         starts = np.flatnonzero(np.diff(problems[order], prepend=-1))
-        answers = np.empty((len(rows), 2) if question is log_probabilities_of else len(rows))
-        for group in np.split(order, starts[1:]):
-            learner = self.estimators_[problems[group[0]]]
-            answers[group] = question(learner, take_rows(X, rows[group]))
-        return answers
+        groups = np.split(order, starts[1:])
+        asked = [self.estimators_[problems[group[0]]] for group in groups]
+        answers = np.concatenate(
+            [
+                question(learner, take_rows(X, rows[group]))
+                for learner, group in zip(asked, groups, strict=True)
+            ]
+        )
+        return answers[np.argsort(order)]
 
     def _of_tree(self, t, answers):
         """Return the columns of tree t."""
@@ -275,7 +274,7 @@ class TreeReductionClassifier(HasPartialFit, ReductionClassifier):
     def _scores_of_block(self, X):
         """Return the scores of the classes that had rows, shape (n_samples, n_present)."""
         if self._is_exact():
-            return np.maximum(self._log_probabilities_of_block(X), np.finfo(np.float32).min)
+            return self._log_scores_of_block(X)
         if self.n_trees == 1:
             return bottleneck(self.tree_, self._margins_of_block(X))
         votes = np.zeros((count_rows(X), len(self.present_)))
@@ -295,7 +294,7 @@ class TreeReductionClassifier(HasPartialFit, ReductionClassifier):
     def _margin_of_two(self, X):
         """Return the mean margin of the second class, of learners that all tell the same two."""
         signs = [1 if tree.leaves[1] == 1 else -1 for tree in self.trees_]
-        return self._in_blocks(X, self._margins_of_block) @ np.array(signs) / self.n_trees
+        return self._margins(X) @ np.array(signs) / self.n_trees
 
     def _predicted(self, X):
         if self._is_two_class():
