@@ -10,12 +10,14 @@ they took.
 import os
 from typing import Any
 
+from skmlp.nn.columns import ColumnObjective
 from skmlp.nn.network import Network
 from skmlp.nn.parameters import Array
 from skmlp.optim.training import EpochRunner, Training, run_epoch
 
 try:
     import skmlp._fast._executor as _executor
+    from skmlp._fast.columns import CompiledColumnObjective
     from skmlp._fast.epochs import compiled_epochs
     from skmlp._fast.scores import compiled_scores
 except ImportError as error:
@@ -59,6 +61,11 @@ def choose_road(training: Training, objective: Any, batch_size: int) -> tuple[st
         if run is not None:
             return COMPILED, run
     return READABLE, run_epoch
+
+
+def choose_column_road() -> tuple[str, type[ColumnObjective]]:
+    """Return the road that the models of the columns of a code matrix take, and their objective."""
+    return (COMPILED, CompiledColumnObjective) if is_open() else (READABLE, ColumnObjective)
 
 
 def describe_build() -> str:

@@ -96,6 +96,13 @@ cdef extern from "program.h":
         void *panel
         double total, squares
 
+    ctypedef struct skmlp_run:
+        int64_t start, n, column, weight, stride
+
+    ctypedef void (*skmlp_walker)(const skmlp_run *, Py_ssize_t, const double *,
+                                 const uint8_t *, const void *, const void *, const void *, void *,
+                                 void *, double *, double *) noexcept nogil
+
     ctypedef struct skmlp_kernels:
         const char *name
         int (*run_float)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
@@ -104,6 +111,10 @@ cdef extern from "program.h":
         int (*predict_double)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*map_float)(int, Py_ssize_t, const float *, float *) noexcept nogil
         void (*map_double)(int, Py_ssize_t, const double *, double *) noexcept nogil
+        skmlp_walker walk_float, walk_double
+        void (*pairs_float)(Py_ssize_t, Py_ssize_t, const void *, Py_ssize_t, void *) noexcept nogil
+        void (*pairs_double)(Py_ssize_t, Py_ssize_t, const void *, Py_ssize_t,
+                             void *) noexcept nogil
 
     const skmlp_kernels *skmlp_choose_kernels(const char *name)
     const char *skmlp_compiler()
@@ -191,6 +202,107 @@ cdef void *address(name, array, dtype, shape, bint writable=False) except? NULL:
     if not (flags.c_contiguous and flags.aligned and (flags.writeable or not writable)):
         raise ValueError(f"{name} must be contiguous, aligned and, if written to, writable.")
     return data(array)
+
+
+cdef class Walker:
+    """Walks along rays for the models of the columns of a code matrix.
+
+    Parameters
+    ----------
+    runs : ndarray of int64 of shape (n_runs, 5)
+        The fields of ``skmlp_run``.
+    weight : ndarray
+        Weights of cells, in the dtype of all numbers of cells.
+    n_columns, n_cells : int
+        Number of models, and of cells in all.
+    kernels : str, default=None
+        Name of an instruction set; None takes the best.
+    """
+
+    cdef object runs, weight, dtype
+    cdef Py_ssize_t n_columns, n_cells
+    cdef const skmlp_kernels *kernels
+
+    def __init__(self, runs, weight, Py_ssize_t n_columns, Py_ssize_t n_cells, kernels=None):
+        # A copy that nobody else can change.
+        self.runs, self.weight = np.array(runs, np.int64, order="C"), np.ascontiguousarray(weight)
+        self.dtype = self.weight.dtype
+        self.n_columns, self.n_cells = n_columns, n_cells
+        self.kernels = choose(kernels)
+        if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise ValueError(f"weight must be of float32 or float64, got {self.dtype}.")
+        if self.runs.ndim != 2 or self.runs.shape[1] != 5:
+            raise ValueError(f"runs must have five fields, got shape {self.runs.shape}.")
+        start, n, column, first, stride = self.runs.T
+        last = first + stride * np.maximum(n - 1, 0)
+        inside = (start >= 0) & (n >= 0) & (n <= n_cells) & (start <= n_cells - n)
+        inside &= (column >= 0) & (column < n_columns) & (first >= 0)
+        inside &= (first < self.weight.size) & (last < self.weight.size)
+        if not (inside & ((stride == 0) | (stride == 1))).all():
+            raise ValueError("runs must lie within the cells, the columns and the weights.")
+
+    def walk(self, start, image, step, moving, u, q):
+        """Put u and q at a step along the image in the columns that move; return two sums of each.
+
+        Parameters
+        ----------
+        start, image, u, q : ndarray of shape (n_cells,)
+            Numbers of the cells; the last two are written.
+        step : ndarray of float64 of shape (n_columns,)
+            Lengths of the steps.
+        moving : ndarray of bool of shape (n_columns,)
+            Which columns move.
+
+        Returns
+        -------
+        losses, slopes : ndarray of shape (n_columns,)
+            Weighted sums of losses, and of their derivatives along the image.
+        """
+        cells, columns = (self.n_cells,), (self.n_columns,)
+        losses, slopes = np.zeros((2, self.n_columns))
+        cdef skmlp_walker walk = self.kernels.walk_double
+        if self.dtype == np.float32:
+            walk = self.kernels.walk_float
+        cdef const skmlp_run *runs = <skmlp_run *> data(self.runs)
+        cdef Py_ssize_t n_runs = len(self.runs)
+        cdef const double *lengths = <double *> address("step", step, np.dtype(float), columns)
+        cdef const uint8_t *who = <uint8_t *> address("moving", moving, np.dtype(bool), columns)
+        cdef const void *origin = address("start", start, self.dtype, cells)
+        cdef const void *change = address("image", image, self.dtype, cells)
+        cdef const void *weight = data(self.weight)
+        cdef void *scores = address("u", u, self.dtype, cells, True)
+        cdef void *wrong = address("q", q, self.dtype, cells, True)
+        cdef double *loss = <double *> data(losses)
+        cdef double *slope = <double *> data(slopes)
+        with nogil:
+            walk(runs, n_runs, lengths, who, origin, change, weight, scores, wrong, loss, slope)
+        PyErr_CheckSignals()
+        return losses, slopes
+
+
+def pair_products(X_T, out, kernels=None):
+    """Put the products of any two features j <= k, the rows of X_T, into the rows of out.
+
+    Parameters
+    ----------
+    X_T : ndarray of shape (n_features, n_samples)
+        The features.
+    out : ndarray of shape (n_features * (n_features + 1) / 2, at least n_samples)
+        Where the products go, in the order of ``np.triu_indices``.
+    """
+    cdef const skmlp_kernels *chosen = choose(kernels)
+    cdef Py_ssize_t p = X_T.shape[0], n = X_T.shape[1], row = out.shape[1]
+    if row < n:
+        raise ValueError(f"out must have at least {n} columns, got {row}.")
+    dtype = np.dtype(np.float32 if X_T.dtype == np.float32 else np.float64)
+    cdef const void *features = address("X_T", X_T, dtype, (p, n))
+    cdef void *products = address("out", out, dtype, (p * (p + 1) // 2, row), True)
+    cdef bint is_single = dtype == np.float32
+    with nogil:
+        if is_single:
+            chosen.pairs_float(p, n, features, row, products)
+        else:
+            chosen.pairs_double(p, n, features, row, products)
 
 
 cdef class Executor:

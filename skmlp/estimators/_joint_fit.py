@@ -10,15 +10,14 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
 
-from skmlp._fast import READABLE
+from skmlp._fast import choose_column_road
 from skmlp.estimators._callbacks import has_callbacks
 from skmlp.estimators._clones import cloner
 from skmlp.estimators._solvers import choose_solver
 from skmlp.estimators._targets import check_row_weights, class_factors
 from skmlp.nn.column_duality import suboptimality_bounds
-from skmlp.nn.columns import ColumnObjective
 from skmlp.nn.coordinates import Coordinates
-from skmlp.optim.columns import minimize_columns
+from skmlp.optim.columns import ColumnMinima, minimize_columns
 from skmlp.optim.lbfgs_columns import LBFGSColumns
 from skmlp.optim.newton_columns import NewtonColumns
 
@@ -58,10 +57,10 @@ def fit_jointly(estimator, X, y, M, sample_weight):
         some = weight > 0
         X, y, weight = X[some], y[some], weight[some]
     problem = JointProblem(X, y, weight, estimator, solver)
-    models = []
-    for columns in problem.affordable(M):
-        minima = problem.minimize(M[:, columns], factor[:, columns])
-        models += fitted_models(template, minima, problem, X.dtype)
+    models, interrupted = solve(problem, M, factor, template, X.dtype)
+    if interrupted:
+        warn_of_interrupt(estimator, models)
+        return models
     if estimator.solver == "auto" and choose_solver(X.shape[1]) != solver:
         for model, signs in zip(models, M.T, strict=True):
             unproven = model.alpha > 0 and model.suboptimality_bound_ > model.tol * model.loss_
@@ -69,6 +68,23 @@ def fit_jointly(estimator, X, y, M, sample_weight):
                 refit(model, X, y, signs, weight)
     warn_of_failures(estimator, models)
     return models
+
+
+def solve(problem, M, factor, template, dtype):
+    """Return a model for each column, and whether an interrupt has ended that early."""
+    models, interrupted = [], False
+    for columns in problem.affordable(M):
+        part = M[:, columns], factor[:, columns]
+        minima = problem.start(len(columns))
+        try:
+            if not interrupted:
+                problem.minimize(*part, minima)
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted:
+            problem.settle(*part, minima)
+        models += fitted_models(template, minima, problem, dtype)
+    return models, interrupted
 
 
 def suited(X, M):
@@ -111,6 +127,8 @@ class JointProblem:
         The parameters.
     solver : {"newton", "lbfgs"}
         Which solver suits the number of features.
+    road : {"compiled", "readable"}
+        Where the inner loops are computed.
     """
 
     X: Any
@@ -121,6 +139,7 @@ class JointProblem:
 
     def __post_init__(self):
         n_samples, n_features = self.X.shape
+        self.road, self.kind = choose_column_road()
         if self.solver == "newton":
             # Small enough to be dense, and for second derivatives in double precision.
             X = self.X.toarray() if sp.issparse(self.X) else self.X
@@ -140,38 +159,51 @@ class JointProblem:
         group = np.cumsum(6 * n_cells + per_problem) // MOST_NUMBERS
         yield from np.split(np.arange(M.shape[1]), np.flatnonzero(np.diff(group)) + 1)
 
-    def minimize(self, M, factor):
-        """Minimize the objectives of some columns.
+    def start(self, n_problems):
+        """Return what is known of some columns at first."""
+        n_params = self.X.shape[1] + self.estimator.fit_intercept
+        return ColumnMinima.start(np.zeros((n_problems, n_params)))
+
+    def minimize(self, M, factor, minima):
+        """Minimize the objectives of some columns, and note in `minima` how far that has come.
 
         The first steps, up to half of them, are made in single precision, at half the cost. Where
         they have led close enough to the minimum, all that is left to do in double precision is to
         prove it, unless `tol` asks for more than single precision can tell.
         """
         estimator, method = self.estimator, METHODS[self.solver]
-        theta = np.zeros((M.shape[1], self.X.shape[1] + estimator.fit_intercept))
-        objective, minima = self.objective(M, factor), None
-        if self.X.dtype == np.float64:
-            minima = minimize_columns(
+        theta = minima.theta.copy()
+        objective, is_double = self.objective(M, factor), self.X.dtype == np.float64
+        if is_double:
+            minimize_columns(
                 objective.converted(np.float32).at(theta),
                 method(),
                 tol=max(ROUGH, estimator.tol),
                 max_iter=(estimator.max_iter + 1) // 2,
+                minima=minima,
             )
             better = minima.value < np.log(2)
             theta = np.where(better[:, None], minima.theta, theta)
-        return minimize_columns(
+        minimize_columns(
             objective.at(theta),
             method(),
             tol=estimator.tol,
             max_iter=estimator.max_iter,
             gap=suboptimality_bounds if estimator.alpha > 0 else None,
             minima=minima,
-            may_stay=minima is not None and estimator.tol > np.finfo(np.float32).eps,
+            may_stay=is_double and estimator.tol > np.finfo(np.float32).eps,
         )
+
+    def settle(self, M, factor, minima):
+        """Find out where an interrupted minimization has come to."""
+        points, everywhere = self.objective(M, factor).at(minima.theta), slice(None)
+        minima.note_end(everywhere, points, everywhere)
+        minima.bound = suboptimality_bounds(points)
+        minima.converged = minima.bound <= self.estimator.tol * minima.value
 
     def objective(self, M, factor):
         """Return the objectives of some columns."""
-        return ColumnObjective(
+        return self.kind(
             self.X,
             self.y,
             M,
@@ -204,7 +236,7 @@ def fitted_models(template, minima, problem, dtype):
             suboptimality_bound_=float(bound[i]),
             converged_=bool(minima.converged[i]),
             solver_=problem.solver,
-            road_=READABLE,
+            road_=problem.road,
             _training=None,
         )
     return models
@@ -223,6 +255,16 @@ def refit(model, X, y, signs, weight):
 def features_seen(model):
     """Return what validation has set of the features of X."""
     return {name: value for name, value in vars(model).items() if name.endswith("_in_")}
+
+
+def warn_of_interrupt(estimator, models):
+    """Warn that a fit was interrupted, and say what there is."""
+    n_unfinished = sum(not model.converged_ for model in models)
+    estimator._warn(
+        UserWarning,
+        f"was interrupted; {n_unfinished} of {len(models)} problems are not solved yet, and their "
+        "models are as they were then. Call fit again for all",
+    )
 
 
 def warn_of_failures(estimator, models):

@@ -88,7 +88,7 @@ class Block:
         return np.asarray(np.einsum("ij,ij->i", A, weight))
 
     def second_moments(self, D: Array, pairs: Array) -> Array:
-        """Return the sum over rows of weight times D times each of their `pair_products`."""
+        """Return the sum over rows of weight times D times each of their `pairs` of features."""
         if self.weight.shape[1] == 1:
             return np.asarray((pairs @ D.T).T * self.weight)
         return np.asarray((pairs @ (D * self.weight).T).T)
@@ -96,16 +96,6 @@ class Block:
     def squares(self, D: Array) -> Array:
         """Return the sum over rows of weight times D times the squared row: (k, n_params)."""
         return np.asarray((self.X_T**2 @ (D * self.weight).T).T)
-
-
-def pair_products(X_T: Array, out: Array) -> Array:
-    """Put the products of any two features j <= k of each row into out, a row for each pair."""
-    start = 0
-    for j in range(len(X_T)):
-        end = start + len(X_T) - j
-        np.multiply(X_T[j:], X_T[j], out=out[start:end])
-        start = end
-    return out
 
 
 def make_blocks(

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp.nn.blocks import make_blocks, pair_products
+from skmlp.nn.blocks import make_blocks
 from skmlp.nn.coordinates import Coordinates
 from skmlp.nn.losses import Array
 
@@ -174,6 +174,48 @@ class ColumnObjective:
         q /= losses
         return total
 
+    def walk(
+        self, start: Cells, image: Cells, step: Array, moving: Array, u: Cells, q: Cells
+    ) -> tuple[Array, Array]:
+        """Put u at a step from the start, and q with it, in the problems that move.
+
+        Returns
+        -------
+        losses, slopes : ndarray of shape (n_problems,)
+            Weighted sums of the losses there, and of their derivatives along the image; 0 where
+            nothing moves.
+        """
+        losses, slopes = np.zeros((2, self.n_problems))
+        factor = step.astype(self.dtype)[:, None]
+        for i, block in enumerate(self.blocks):
+            mine = moving[block.columns]
+            # A slice gives views: what is put there need not be put back.
+            some = slice(None) if mine.all() else np.flatnonzero(mine)
+            columns = block.columns[some]
+            if not columns.size:
+                continue
+            U, Q, V = (cells.blocks[i][some] for cells in (u, q, image))
+            np.multiply(V, factor[columns], out=U)
+            U += start.blocks[i][some]
+            losses[columns] += self.evaluate(i, U, Q, some)
+            product, _ = self.scratch(U.shape)
+            slopes[columns] += block.total(np.multiply(Q, V, out=product), some)
+            if not mine.all():
+                u.blocks[i][some], q.blocks[i][some] = U, Q
+        return losses, slopes
+
+    def pair_products(self, i: int, out: Array) -> Array:
+        """Put the products of any two features j <= k of the rows of block i into out.
+
+        There is a row for each pair, in the order of ``np.triu_indices``.
+        """
+        X_T, start = self.blocks[i].X_T, 0
+        for j in range(len(X_T)):
+            end = start + len(X_T) - j
+            np.multiply(X_T[j:], X_T[j], out=out[start:end, : X_T.shape[1]])
+            start = end
+        return out[:, : X_T.shape[1]]
+
     def penalty_gradient(self, theta: Array) -> Array:
         """Return 2 alpha W, and 0 for the intercept."""
         grad = 2 * self.alpha * theta
@@ -241,15 +283,14 @@ class ColumnPoint:
         packed = np.zeros((len(self.theta), len(j)))
         memory = np.empty((len(j), max(n for _, n in objective.shapes)), self.dtype)
         at_zero = not self.theta.any()
-        for block, q in zip(objective.blocks, self.q.blocks, strict=True):
+        for i, (block, q) in enumerate(zip(objective.blocks, self.q.blocks, strict=True)):
             if at_zero and block.weight.shape[1] == 1:
                 # All q (1 - q) are 1/4.
                 packed[block.columns] += block.weight * (block.X_T @ block.X_T.T)[j, k] / 4
                 continue
             D, _ = objective.scratch(q.shape)
             np.subtract(q, np.multiply(q, q, out=D), out=D)
-            pairs = pair_products(block.X_T, memory[:, : q.shape[1]])
-            packed[block.columns] += block.second_moments(D, pairs)
+            packed[block.columns] += block.second_moments(D, objective.pair_products(i, memory))
         place = np.empty((p, p), int)
         place[j, k] = place[k, j] = np.arange(len(j))
         H = packed[:, place]
@@ -316,25 +357,10 @@ class ColumnRay:
         """
         objective, start, old = self.start.objective, self.start, self.end
         end = ColumnPoint(objective, start.theta + step[:, None] * self.direction, old.u, old.q)
-        slope = np.einsum("ij,ij->i", objective.penalty_gradient(end.theta), self.direction)
-        factor = step.astype(self.start.dtype)[:, None]
-        for i, block in enumerate(objective.blocks):
-            mine = moving[block.columns]
-            # A slice gives views: what is put there need not be put back.
-            some = slice(None) if mine.all() else np.flatnonzero(mine)
-            columns = block.columns[some]
-            if not columns.size:
-                continue
-            u, q, image = (cells.blocks[i][some] for cells in (end.u, end.q, self.image))
-            np.multiply(image, factor[columns], out=u)
-            u += start.u.blocks[i][some]
-            end.value[columns] += objective.evaluate(i, u, q, some)
-            product, _ = objective.scratch(u.shape)
-            slope[columns] += block.total(np.multiply(q, image, out=product), some)
-            if not mine.all():
-                end.u.blocks[i][some], end.q.blocks[i][some] = u, q
-        end.value = np.where(moving, end.value, old.value)
-        self.slope = np.where(moving, slope, self.slope)
+        losses, slopes = objective.walk(start.u, self.image, step, moving, end.u, end.q)
+        slopes += np.einsum("ij,ij->i", objective.penalty_gradient(end.theta), self.direction)
+        end.value = np.where(moving, end.value + losses, old.value)
+        self.slope = np.where(moving, slopes, self.slope)
         self.end = end
 
     def arrive(self) -> ColumnPoint:

@@ -129,16 +129,20 @@ class ColumnMinima:
         steps, converged = np.zeros(n, int), np.zeros(n, bool)
         return cls(theta.copy(), value, norm, bound, steps, converged, [[] for _ in range(n)])
 
-    def note_steps(self, columns: Array, value: Array) -> None:
-        """Take note of a step of some columns and of the values it led to."""
+    def note_steps(self, columns: Array, points: Points, some: Array) -> None:
+        """Take note of a step of some columns; they are number `some` of the points.
+
+        So the latest points are known even if an interrupt ends the minimization.
+        """
+        value = points.value[some]
+        self.theta[columns], self.value[columns] = points.theta[some], value
         self.n_iter[columns] += 1
         for column, reached in zip(columns.tolist(), value.tolist(), strict=True):
             self.curves[column].append(reached)
 
     def note_end(self, columns: Array, points: Points, some: Array) -> None:
         """Take note of where some columns are now; they are number `some` of the points."""
-        self.theta[columns] = points.theta[some]
-        self.value[columns] = points.value[some]
+        self.theta[columns], self.value[columns] = points.theta[some], points.value[some]
         self.gradient_norm[columns] = np.linalg.norm(points.gradient[some], axis=1)
 
 
@@ -221,7 +225,7 @@ class Descent:
         rounding = 4 * float(np.finfo(points.dtype).eps)
         step = search_columns(ray, -proposal.promise, proposal.step, rounding)
         moved = step > 0
-        self.minima.note_steps(self.active[moved], ray.end.value[moved])
+        self.minima.note_steps(self.active[moved], ray.end, moved)
         nearly = moved & self.method.nearly(proposal, ray, goal)
         # Where the objective does not fall, rounding errors hide the way down. A column gets one
         # more chance, unless nothing was promised there.

@@ -12,9 +12,10 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 
-from skmlp import SoftmaxRegression
+from skmlp import OneVsOneClassifier, SoftmaxRegression
 from skmlp._sklearn import HAS_CALLBACKS
 from skmlp.estimators import _joint_fit
+from skmlp.optim.columns import Descent
 from skmlp.optim.optimizers import Adam
 
 N_CLASSES = 5
@@ -394,3 +395,66 @@ def test_float32_rows_whose_curvature_is_lost_in_rounding():
     exact = SoftmaxRegression(alpha=1e-4).fit_code(X, y, M)
     for a, b in zip(joint, exact, strict=True):
         assert a.loss_ == pytest.approx(b.loss_, rel=0.05)
+
+
+@pytest.fixture
+def pressed_in(monkeypatch):
+    """Return a function that has somebody press Ctrl-C in a step of the next joint fit."""
+
+    def press(n):
+        steps = []
+        step = Descent.step
+
+        def interrupted(descent):
+            step(descent)
+            steps.append(descent)
+            if len(steps) == n:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Descent, "step", interrupted)
+
+    return press
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+@pytest.mark.parametrize(("n_features", "max_iter"), [(6, 100), (80, 500)])
+def test_interrupts_leave_models_that_can_be_used(pressed_in, n_steps, n_features, max_iter):
+    X, y = rows_and_classes(n_features)
+    model = SoftmaxRegression(1e-4, max_iter=max_iter, tol=1e-10)
+    best = model.fit_code(X, y, ONE_VS_ALL)
+    pressed_in(n_steps)
+    message = r"interrupted; [1-5] of 5 problems are not solved yet, .* Call fit again for all\.$"
+    with pytest.warns(UserWarning, match=message) as caught:
+        models = model.fit_code(X, y, ONE_VS_ALL)
+    assert len(caught) == 1
+    for k, (learner, end) in enumerate(zip(models, best, strict=True)):
+        margin = learner.decision_function(X) * np.where(y == k, 1, -1)
+        # The model is no start, and says truly how good it is.
+        loss = np.mean(np.log1p(np.exp(-margin))) + 1e-4 * np.sum(learner.coef_**2)
+        assert loss < np.log(2)
+        assert_allclose(learner.loss_, loss, rtol=1e-6)
+        assert learner.loss_ - end.loss_ <= learner.suboptimality_bound_ * (1 + 1e-9)
+        assert learner.n_iter_ <= n_steps
+        assert np.isfinite(learner.gradient_norm_)
+    assert not all(learner.converged_ for learner in models)
+
+
+def test_groups_that_an_interrupt_has_left_out_know_nothing(pressed_in, monkeypatch):
+    X, y = rows_and_classes()
+    monkeypatch.setattr(_joint_fit, "MOST_NUMBERS", 5000)
+    pressed_in(1)
+    with pytest.warns(UserWarning, match="interrupted; 10 of 10 problems"):
+        models = SoftmaxRegression().fit_code(X, y, ONE_VS_ONE)
+    assert models[0].coef_.any()
+    assert not models[-1].coef_.any()
+    assert_allclose(models[-1].predict_proba(X[:2]), 0.5)
+    assert_allclose(models[-1].loss_, np.log(2))
+
+
+def test_a_reduction_survives_an_interrupt_of_its_joint_fit(pressed_in):
+    X, y = rows_and_classes()
+    pressed_in(2)
+    with pytest.warns(UserWarning, match="interrupted") as caught:
+        model = OneVsOneClassifier(SoftmaxRegression()).fit(X, y)
+    assert caught[0].filename == __file__
+    assert model.score(X, y) > 0.5

@@ -39,6 +39,7 @@
 #include "optimizers.h"
 #include "network.h"
 #include "linear_sgd.h"
+#include "columns.h"
 #include "epoch.h"
 #undef PRECISION
 #undef REAL
@@ -66,7 +67,9 @@
 #include "optimizers.h"
 #include "network.h"
 #include "linear_sgd.h"
+#include "columns.h"
 #include "epoch.h"
 
 const skmlp_kernels KERNELS = {KERNELS_NAME, run_float, run_double, predict_float,
-                               predict_double, map_float, map_double};
+                               predict_double, map_float, map_double, walk_float,
+                               walk_double, pairs_float, pairs_double};

@@ -114,6 +114,17 @@ typedef struct {
     double total, squares;
 } skmlp_program;
 
+/* The cells of one problem of a code matrix in one block of rows. */
+typedef struct {
+    int64_t start, n;         /* where they are among all cells, and how many */
+    int64_t column;           /* the problem */
+    int64_t weight, stride;   /* the weight of the first, and how far it is to that of the next */
+} skmlp_run;
+
+typedef void (*skmlp_walker)(const skmlp_run *runs, ptrdiff_t n_runs, const double *step,
+                             const uint8_t *moving, const void *start, const void *image,
+                             const void *weight, void *u, void *q, double *loss, double *slope);
+
 /* What is compiled once for every instruction set. */
 typedef struct {
     const char *name;
@@ -123,6 +134,9 @@ typedef struct {
     int (*predict_double)(skmlp_program *, ptrdiff_t, ptrdiff_t);
     void (*map_float)(int, ptrdiff_t, const float *, float *);
     void (*map_double)(int, ptrdiff_t, const double *, double *);
+    skmlp_walker walk_float, walk_double;
+    void (*pairs_float)(ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, void *);
+    void (*pairs_double)(ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, void *);
 } skmlp_kernels;
 
 /* The best kernels that this processor can run, or the best up to a level that is named. */
