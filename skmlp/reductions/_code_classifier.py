@@ -22,6 +22,8 @@ from skmlp.reductions.decoding import (
     performance_weights,
 )
 
+# Margins that stay in the cache from their making to their decoding.
+CACHED = 1 << 17
 DECODINGS = DECODERS | {"probability": lambda: None}
 
 
@@ -96,6 +98,12 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
         if self._stack is not None and not self._is_kary():
             return self._stack.margins(X)
         return self._answers(X, margins_of, lambda f: -f)
+
+    def _block_size(self):
+        # What costs one product is best taken through the cache.
+        if self._stack is not None:
+            return max(CACHED // self.n_problems_, 64)
+        return super()._block_size()
 
     def _probabilities(self, X):
         """Return the probability of the label of each column of the binary code."""

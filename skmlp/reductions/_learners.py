@@ -141,18 +141,20 @@ class LinearStack:
     def weights(self):
         """W of shape (n_features, n_problems) and b of shape (n_problems,)."""
         coefs = [np.ravel(learner.coef_) for learner in self.learners]
-        shape, dtype = (len(coefs[0]), len(coefs)), np.result_type(*coefs)
+        b = np.concatenate([np.broadcast_to(learner.intercept_, 1) for learner in self.learners])
+        shape, dtype = (len(coefs[0]), len(coefs)), np.result_type(*coefs, b)
         W = np.empty(shape, dtype, order="C" if self.sparse else "F")
         for learner, coef, column in zip(self.learners, coefs, W.T, strict=True):
             column[:] = coef
             learner.coef_ = column.reshape(np.shape(learner.coef_))
-        b = [np.broadcast_to(learner.intercept_, 1) for learner in self.learners]
-        return W, np.concatenate(b)
+        return W, b
 
     def margins(self, X):
         """Return the margins of all problems, shape (n_samples, n_problems)."""
         W, b = self.weights
-        return np.asarray(X @ W) + b
+        F = np.asarray(X @ W)
+        F += b
+        return F
 
     def probabilities(self, X):
         """Return the probability of label 1 of all problems, shape (n_samples, n_problems)."""

@@ -172,14 +172,18 @@ class ClassPredictions:
         scores[:, self.present_] = columns
         return scores
 
+    def _block_size(self):
+        """Return how many rows are answered for at a time."""
+        return max(BLOCK // len(self.estimators_), 256)
+
     def _in_blocks(self, X, answer):
         """Return the answers to blocks of rows of X, put together."""
         n_samples = count_rows(X)
-        size = max(BLOCK // len(self.estimators_), 256)
+        size = self._block_size()
         if n_samples <= size:
             return answer(X)
         parts = [
-            answer(take_rows(X, np.arange(start, min(start + size, n_samples))))
+            answer(take_rows(X, slice(start, min(start + size, n_samples))))
             for start in range(0, n_samples, size)
         ]
         return np.concatenate(parts)

@@ -152,11 +152,12 @@ class Votes(Decoder):
         self, code: CodeMatrix, margins: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
     ) -> Array:
         f = _checked_margins(code, margins)
-        M = code.M.astype(f.dtype)
-        votes = _sum_over_problems(np.sign(f), M)
-        votes += float(np.count_nonzero(M) / len(M))
-        votes /= 2
-        confidence = _sum_over_problems(_bounded(f), M)
+        # The sign of f is twice this, minus one: counts are exact in single precision.
+        positive = (f > 0).astype(np.float32)
+        positive[f == 0] = 0.5
+        votes = _sum_over_problems(positive, code.M.astype(np.float32)).astype(f.dtype)
+        votes += (np.count_nonzero(code.M) / len(code.M) - code.M.sum(axis=1)) / 2
+        confidence = _sum_over_problems(_bounded(f), code.M.astype(f.dtype))
         votes += confidence / (3 * (np.abs(confidence) + 1))
         return votes
 
@@ -458,7 +459,7 @@ def _checked_margins(code: CodeMatrix, margins: npt.ArrayLike) -> Array:
             f"margins must be real numbers of shape (n_samples, {code.n_problems}), "
             f"got dtype {f.dtype} and shape {f.shape}."
         )
-    if np.isnan(f).any():
+    if f.size and np.isnan(f.min()):
         raise ValueError(f"margins must not hold NaN, got {margins!r}.")
     return f
 
@@ -474,6 +475,8 @@ def _margins_of_classes(decoder: Decoder, code: CodeMatrix, margins: npt.ArrayLi
 def _bounded(values: Array) -> Array:
     """Return the values, with those cut off whose sum over problems could overflow."""
     largest = np.finfo(values.dtype).max / (4 * values.shape[1])
+    if not values.size or (values.max() <= largest and values.min() >= -largest):
+        return values
     return np.clip(values, -largest, largest)
 
 
