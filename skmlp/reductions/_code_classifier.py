@@ -39,7 +39,7 @@ class CodeClassifier(TunableObjects, ReductionClassifier):
     def _check_parameters(self):
         super()._check_parameters()
         check_option("tie_break", self.tie_break, ("first", "random"))
-        if self._decoder() is None and not self._has_probabilities():
+        if self._decoder() is None and not self._offers_probabilities():
             raise ValueError(
                 "decoding must not be 'probability' for an estimator without predict_proba unless "
                 f"calibrate is set, got {self.estimator!r}."

@@ -349,8 +349,16 @@ class ReductionClassifier(
     def _fit_rest(self, X, y, params):
         """Fit what comes after the learners, if anything."""
 
-    def _has_probabilities(self):
+    def _offers_probabilities(self):
+        """Return whether it is known before a fit that there will be probabilities."""
         return self.calibrate is not None or hasattr(self.estimator, "predict_proba")
+
+    def _has_probabilities(self):
+        """Return whether there are probabilities; some learners have them only once fitted."""
+        learners = getattr(self, "estimators_", ())
+        return self._offers_probabilities() or (
+            len(learners) > 0 and all(hasattr(learner, "predict_proba") for learner in learners)
+        )
 
     def _check_rows(self, X):
         """Return rows to predict, ready for the learners."""

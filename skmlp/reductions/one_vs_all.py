@@ -162,9 +162,9 @@ class OneVsAllClassifier(HasPartialFit, CodeClassifier):
     def _is_kary(self):
         return False
 
-    def _has_probabilities(self):
+    def _offers_probabilities(self):
         by_margin = self.coupling == "softmax" and not getattr(self, "multilabel_", False)
-        return by_margin or super()._has_probabilities()
+        return by_margin or super()._offers_probabilities()
 
     def _fit_rest(self, X, y, params):
         if self.multilabel_:

@@ -169,7 +169,7 @@ class TreeReductionClassifier(HasPartialFit, ReductionClassifier):
         check_integer("n_candidates", self.n_candidates, 1)
         check_option("decoding", self.decoding, ("auto", "exact", "greedy"))
         check_bool("calibrate_whole", self.calibrate_whole)
-        if not self._has_probabilities():
+        if not self._offers_probabilities():
             for name, bad in (
                 ("decoding", self.decoding == "exact"),
                 ("calibrate_whole", self.calibrate_whole),

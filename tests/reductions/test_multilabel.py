@@ -183,6 +183,31 @@ def test_partial_fits(topics):
     assert_array_equal(model.predict(X), alone.predict(X))
 
 
+def test_names_of_labels_in_any_order_through_partial_fits(topics):
+    X, Y = topics
+    names = ["sport", "art", "law", "food"]
+    base = SGDClassifier(loss="log_loss", random_state=0, shuffle=False)
+    model = OneVsAllClassifier(base).partial_fit(X, Y, classes=names)
+    model.partial_fit(X, Y, classes=names)
+    assert model.classes_.tolist() == names
+    twice = OneVsAllClassifier(base).partial_fit(X, Y, classes=range(4)).partial_fit(X, Y)
+    assert_array_equal(model.decision_function(X), twice.decision_function(X))
+
+
+def test_labels_and_indicators_do_not_take_turns(topics):
+    X, Y = topics
+    base = SGDClassifier(loss="log_loss", random_state=0)
+    message = r"^y must be of the same kind in every call to partial_fit, .*, got labels\.$"
+    model = OneVsAllClassifier(base).partial_fit(X, Y, classes=range(4))
+    expected = model.decision_function(X)
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X, Y.argmax(axis=1))
+    assert_array_equal(model.decision_function(X), expected)
+    model = OneVsAllClassifier(base).partial_fit(X, Y.argmax(axis=1), classes=range(4))
+    with pytest.raises(ValueError, match=message.replace("got labels", "got a matrix")):
+        model.partial_fit(X, Y)
+
+
 def test_pickles_and_cross_validation(topics):
     X, Y = topics
     model = OneVsAllClassifier(logistic).fit(X, Y)

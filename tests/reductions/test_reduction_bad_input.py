@@ -175,6 +175,26 @@ def test_a_single_row_of_a_class_cannot_be_cross_validated(name, model):
     assert_refused(lambda: model.fit(X[kept], Y[kept]), ValueError, message)
 
 
+def test_folds_that_are_listed_cannot_serve_every_problem(reduction):
+    folds = [(np.arange(6), np.arange(6, 12)), (np.arange(6, 12), np.arange(6))]
+    model = reduction(BASE, calibrate="sigmoid", cv=folds)
+    message = r"^cv must be a number or a cross-validation generator with calibrate"
+    assert_refused(lambda: model.fit(X, Y), ValueError, message)
+
+
+def test_the_best_tree_needs_rows_for_a_comparison():
+    model = TreeReductionClassifier(BASE, tree="best_of", random_state=0)
+    message = r"^tree must not be 'best_of' where no class has a row to spare .*, got 3 rows of 3"
+    assert_refused(lambda: model.fit(X[:3], [0, 1, 2]), ValueError, message)
+
+
+def test_scores_of_pairs_of_labels_are_no_margins():
+    code = KaryCode([[0, 0], [1, 2], [2, 1]])
+    model = ECOCClassifier(SVC(decision_function_shape="ovo"), code=code)
+    message = r"^estimator must have one score a label, decision_function_shape='ovr'"
+    assert_refused(lambda: model.fit(X, Y).decision_function(X), ValueError, message)
+
+
 # Codes
 
 

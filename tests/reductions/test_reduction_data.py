@@ -8,7 +8,9 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import StackingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -181,6 +183,43 @@ def test_a_kernel_between_rows(groups):
     model = OneVsAllClassifier(base).fit(X @ X.T, y)
     expected = OneVsRestClassifier(base).fit(X @ X.T, y)
     assert_array_equal(model.decision_function(X @ X.T), expected.decision_function(X @ X.T))
+
+
+class KernelMeans(ClassifierMixin, BaseEstimator):
+    """Whose rows are more alike, by a kernel? Rows of weight 0 have no say."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = True
+        return tags
+
+    def fit(self, K, y, sample_weight):
+        self.classes_ = np.unique(y)
+        self.dual_ = sample_weight * np.where(y == 1, 1, -1)
+        assert K.shape == (len(y), len(y))
+        return self
+
+    def decision_function(self, K):
+        return K @ self.dual_
+
+    def predict(self, K):
+        return self.classes_[(self.decision_function(K) > 0).astype(int)]
+
+
+def test_rows_of_weight_zero_stay_columns_of_a_kernel(groups):
+    X, y = groups
+    weight = np.arange(len(y)) % 3.0
+    model = OneVsAllClassifier(KernelMeans()).fit(X @ X.T, y, sample_weight=weight)
+    signs = np.where(y[:, None] == range(4), 1, -1)
+    assert_allclose(model.decision_function(X @ X.T), X @ X.T @ (weight[:, None] * signs))
+
+
+def test_a_base_that_can_predict_only_once_it_is_fitted(groups, reduction):
+    X, y = groups
+    base = StackingClassifier([("bayes", GaussianNB())], cv=2)
+    model = reduction(base, random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.5
+    assert_allclose(model.predict_proba(X).sum(axis=1), 1)
 
 
 # Memory

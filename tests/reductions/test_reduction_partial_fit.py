@@ -18,6 +18,8 @@ from skmlp import (
     TreeReductionClassifier,
 )
 from skmlp.reductions.code import KaryCode
+from skmlp.reductions.coupling import hastie_tibshirani
+from skmlp.reductions.decoding import LossDecoder
 
 CLASSES = range(4)
 sgd = SGDClassifier(loss="log_loss", shuffle=False, random_state=0)
@@ -204,3 +206,28 @@ def test_a_call_that_fails_leaves_the_model_as_it_was(groups, reduction, undeman
         failed.partial_fit(np.full_like(X, np.nan), y, classes=CLASSES)
     failed.partial_fit(X, y, classes=range(6))
     assert_array_equal(failed.classes_, range(6))
+
+
+def test_pairs_weigh_what_all_portions_held(groups):
+    X, y = groups
+    weight = np.linspace(0.5, 2, len(y))
+    model = OneVsOneClassifier(GaussianNB(), coupling="hastie_tibshirani")
+    for rows in PORTIONS:
+        model.partial_fit(X[rows], y[rows], classes=CLASSES, sample_weight=weight[rows])
+    totals = np.bincount(y, weight)
+    R = np.column_stack([learner.predict_proba(X)[:, 1] for learner in model.estimators_])
+    pairs = [totals[i] + totals[j] for i, j in model.class_pairs_]
+    assert_allclose(model.predict_proba(X), hastie_tibshirani(R, 4, pairs), rtol=1e-6)
+
+
+def test_weights_of_a_class_without_a_row_stay_what_they_were(groups):
+    X, y = groups
+    decoder = LossDecoder(weighted=True)
+    model = OneVsOneClassifier(GaussianNB(), decoding=decoder)
+    before = model.partial_fit(X, y, classes=CLASSES).decoding_weights_
+    some = y < 2
+    # Noise: what is right and wrong changes.
+    after = model.partial_fit(X[some][::-1], y[some], classes=CLASSES).decoding_weights_
+    assert_array_equal(after[2:], before[2:])
+    assert not np.allclose(after[:2], before[:2])
+    assert_allclose(after.sum(axis=1), 1)
