@@ -15,9 +15,9 @@ from skmlp._sklearn import count_rows, take_rows
 from skmlp.estimators._clones import cloner
 from skmlp.reductions._learners import ConstantLearner
 
-# Workers get problems in pieces of about this share of their part, so that the last one to finish
-# is not far behind, and little time goes into sending small problems one by one.
-PIECES = 8
+# A worker gets about this share of its part of the work that is left at a time: large pieces at
+# first, single problems in the end, so that the last one to finish is not far behind.
+SHARE = 0.5
 # Where an exception carries the number of the problem in which it was raised.
 PROBLEM = "_skmlp_problem"
 
@@ -129,15 +129,23 @@ def cut(sizes, n_workers):
     if n_workers == 1:
         return np.arange(len(sizes))[:, None]
     order = np.argsort(-sizes, kind="stable")
-    share = np.cumsum(sizes[order]) / sizes.sum()
-    return np.split(order, np.flatnonzero(np.diff(np.ceil(share * PIECES * n_workers - 1e-9))) + 1)
+    # A problem takes time even if it has no row.
+    work = sizes[order] + 1.0
+    left = np.cumsum(work[::-1])[::-1]
+    cuts = [0]
+    while cuts[-1] < len(order):
+        start = cuts[-1]
+        goal = left[start] * (1 - SHARE / n_workers)
+        cuts.append(max(start + 1, int(np.count_nonzero(left > goal))))
+    return np.split(order, cuts[1:-1])
 
 
 def fit_pieces(calls, n_workers, n_jobs):
     """Return the results of `fit_piece` for some arguments, one after another."""
     if n_workers == 1:
         return (fit_piece(*call) for call in calls)
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    # joblib would put the small pieces at the end together again.
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
     return parallel(delayed(fit_piece)(*call) for call in calls)
 
 
