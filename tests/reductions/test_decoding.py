@@ -403,15 +403,17 @@ def test_float32_stays_float32_and_follows_float64(decoder):
 @pytest.mark.parametrize("decoder", ANY_CODE, ids=repr)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [1e5, 1e30, np.inf])
-def test_huge_margins_win_without_overflow(decoder, dtype, size):
+@pytest.mark.parametrize("winner", range(4))
+def test_huge_margins_win_without_overflow(decoder, dtype, size, winner):
     code = CodeMatrix.one_vs_one(4)
-    margins = (0.1 * code.M[[2]]).astype(dtype)
-    margins[:, code.M[2] != 0] *= dtype(size)
+    # Those of the first and the last class have one sign.
+    margins = (0.1 * code.M[[winner]]).astype(dtype)
+    margins[:, code.M[winner] != 0] *= dtype(size)
     scores = decoder.scores(code, margins)
     assert np.isfinite(scores).all()
     # The squared loss punishes margins for being too right.
     if getattr(decoder, "loss", None) != "squared":
-        assert break_ties(scores) == [2]
+        assert break_ties(scores) == [winner]
 
 
 @pytest.mark.parametrize("decoder", ANY_CODE, ids=repr)

@@ -374,6 +374,11 @@ def test_a_kernel_between_rows_where_problems_leave_rows_out(kind):
 # Methods
 
 
+def test_before_a_fit_only_what_the_base_promises_is_there(reduction):
+    assert not hasattr(reduction(LinearSVC()), "predict_proba")
+    assert hasattr(reduction(BASE), "predict_proba")
+
+
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function", "margins"])
 def test_predictions_need_a_fit(reduction, method):
     assert_refused(lambda: getattr(reduction(BASE), method)(X), NotFittedError, "not fitted")
