@@ -141,9 +141,50 @@ static inline REAL NAME(sigmoid)(REAL x) {
     return 1 / (1 + NAME(exp)(-x));
 }
 
-/* The share of standard normal numbers below x. */
+/* The share of standard normal numbers below x. Below 0 it is exp(-x^2 / 2) times a function that
+ * falls like 1 / |x|: what is left is smooth in (|x| - 4) / (|x| + 4). */
 static inline REAL NAME(normal_cdf)(REAL x) {
-    return (REAL)0.5 * (1 + (REAL)ERF(x * (REAL)0.70710678118654752440));
+    const REAL size = NAME(magnitude)(x), t = size > 40 ? 40 : size;
+    const REAL s = (t - 4) / (t + 4);
+    REAL tail;
+#if PRECISION == 32
+    REAL q = -0.00015732056958f;
+    q = q * s + 0.00012932568134f;
+    q = q * s + 0.0015637868988f;
+    q = q * s - 0.0034761678949f;
+    q = q * s - 0.0075122313818f;
+    q = q * s + 0.06039529587f;
+    q = q * s - 0.18652671087f;
+    q = q * s + 0.38713756291f;
+    q = q * s - 0.60789640381f;
+    q = q * s + 0.75528512714f;
+#else
+    REAL q = -1.6886576756376107487e-9;
+    q = q * s - 1.2772351352785692366e-9;
+    q = q * s + 1.6067386844098428956e-8;
+    q = q * s + 1.9569608898291983745e-8;
+    q = q * s - 7.8783603164791423564e-8;
+    q = q * s - 1.6223163199291735312e-7;
+    q = q * s + 2.647337278563947126e-7;
+    q = q * s + 1.0269840700290276336e-6;
+    q = q * s - 6.2495510748131386889e-7;
+    q = q * s - 5.9228937774559365767e-6;
+    q = q * s + 7.1460215298497396041e-7;
+    q = q * s + 0.000035145602359003845465;
+    q = q * s - 1.9076760306724277911e-6;
+    q = q * s - 0.00023109513778727735234;
+    q = q * s + 0.00013334420916013826652;
+    q = q * s + 0.0016308184854735836141;
+    q = q * s - 0.0034796923566515014913;
+    q = q * s - 0.0075401889688916187908;
+    q = q * s + 0.060396574890360918379;
+    q = q * s - 0.18652185795957871576;
+    q = q * s + 0.38713740074222660182;
+    q = q * s - 0.6078966419718929576;
+    q = q * s + 0.75528513041575145148;
+#endif
+    tail = NAME(exp)(t * t * (REAL)-0.5) * q / (t + 4);
+    return x > 0 ? 1 - tail : tail;
 }
 
 static void NAME(map)(int function, ptrdiff_t n, const REAL *x, REAL *y) {

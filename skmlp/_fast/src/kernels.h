@@ -30,7 +30,6 @@
 #define NAME(name) JOIN(name, float)
 #define GEMM sgemm
 #define SQRT sqrtf
-#define ERF erff
 #define LOG logf
 #include "elementary.h"
 #include "activations.h"
@@ -48,7 +47,6 @@
 #undef NAME
 #undef GEMM
 #undef SQRT
-#undef ERF
 #undef LOG
 
 #define PRECISION 64
@@ -58,7 +56,6 @@
 #define NAME(name) JOIN(name, double)
 #define GEMM dgemm
 #define SQRT sqrt
-#define ERF erf
 #define LOG log
 #include "elementary.h"
 #include "activations.h"
