@@ -182,6 +182,50 @@ def test_softmax_regression(monkeypatch, batch_size, optimizer, y, fit_intercept
     assert_allclose(*coefs, rtol=1e-10, atol=1e-12)
 
 
+def twice_and_unsorted(rows):
+    """Return sparse rows with every entry in two halves, the second in the other order."""
+    rows = sp.csr_array(rows)
+    parts = [slice(*ends) for ends in zip(rows.indptr, rows.indptr[1:], strict=False)]
+    data = np.concatenate([np.r_[rows.data[p], rows.data[p][::-1]] for p in parts]) / 2
+    indices = np.concatenate([np.r_[rows.indices[p], rows.indices[p][::-1]] for p in parts])
+    return sp.csr_array((data, indices, 2 * rows.indptr), shape=rows.shape)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array, twice_and_unsorted])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("alpha", [0.0, 0.01, 10.0])
+@pytest.mark.parametrize(("dtype", "tol"), [(np.float64, 1e-10), (np.float32, 1e-4)])
+def test_steps_of_single_rows_for_two_classes(on_road, kind, fit_intercept, alpha, dtype, tol):
+    # A penalty of 10 more than halves the weights in a step.
+    model = SoftmaxRegression(
+        alpha,
+        solver="sgd",
+        optimizer="sgd",
+        learning_rate=0.03,
+        batch_size=1,
+        max_iter=3,
+        tol=0,
+        random_state=0,
+        fit_intercept=fit_intercept,
+    )
+    rng = np.random.default_rng(0)
+    rows = np.round(rng.normal(size=(300, 11)) * (rng.random((300, 11)) < 0.6), 1)
+    y = (rows[:, 0] + rng.normal(size=300) > 0).astype(int)
+    weight = np.arange(300) % 4
+    data = kind(rows.astype(dtype)), y, weight
+    readable, compiled = (on_road(road, model, *data) for road in ("readable", "compiled"))
+    for name in ("coef_", "intercept_", "loss_curve_", "loss_", "gradient_norm_"):
+        assert_allclose(getattr(compiled, name), getattr(readable, name), rtol=tol, atol=tol)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_network_without_layers_by_single_rows(on_road, sparse):
+    options = SHORT | {"batch_size": 1, "optimizer": "sgd", "label_smoothing": 0.1}
+    model = MLPNet((), dtype="float64", alpha=0.01, **options)
+    rows = sp.csr_array(np.where(abs(X) > 1, X, 0)) if sparse else X
+    assert_same(on_road, model, rows, Y_BINARY)
+
+
 def test_a_schedule_within_an_epoch(on_road):
     model = MLPNet(8, dtype="float64", **SHORT | {"learning_rate": OneCycle(0.05)})
     assert_same(on_road, model, X, Y_CLASS)

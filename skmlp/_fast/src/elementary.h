@@ -44,27 +44,22 @@ static inline REAL NAME(power_of_two)(UINT n) {
     return NAME(from_bits)((n + BIAS) << MANTISSA);
 }
 
-/* exp(r) - 1 for |r| <= ln(2) / 2. */
+/* exp(r) - 1 for |r| <= ln(2) / 2. Terms are added two by two, so that few wait for each other. */
 static inline REAL NAME(expm1_near_zero)(REAL r) {
+    const REAL s = r * r;
 #if PRECISION == 32
-    REAL q = 0.00139261835877134945f;
-    q = q * r + 0.00836317905272257737f;
-    q = q * r + 0.0416665546172045742f;
-    q = q * r + 0.166665769896987757f;
-    q = q * r + 0.5f;
+    const REAL a = 0.166665769896987757f * r + 0.5f;
+    const REAL b = 0.00836317905272257737f * r + 0.0416665546172045742f;
+    return r + s * (a + s * (b + s * 0.00139261835877134945f));
 #else
-    REAL q = 2.51003854955103191e-8;
-    q = q * r + 2.76200884454097482e-7;
-    q = q * r + 2.75572684599950648e-6;
-    q = q * r + 0.0000248015212959543751;
-    q = q * r + 0.000198412698630536169;
-    q = q * r + 0.00138888889172137169;
-    q = q * r + 0.00833333333333006183;
-    q = q * r + 0.0416666666666241279;
-    q = q * r + 0.166666666666666675;
-    q = q * r + 0.5;
+    const REAL a = 0.166666666666666675 * r + 0.5;
+    const REAL b = 0.00833333333333006183 * r + 0.0416666666666241279;
+    const REAL c = 0.000198412698630536169 * r + 0.00138888889172137169;
+    const REAL d = 2.75572684599950648e-6 * r + 0.0000248015212959543751;
+    const REAL e = 2.51003854955103191e-8 * r + 2.76200884454097482e-7;
+    const REAL z = s * s;
+    return r + s * ((a + s * b) + z * ((c + s * d) + z * e));
 #endif
-    return r + r * r * q;
 }
 
 /* Write x = n ln(2) + r with |r| <= ln(2) / 2; return r. */

@@ -7,7 +7,9 @@
 #ifdef _MSC_VER
 #define restrict __restrict
 #define FORCE_INLINE __forceinline
+#define PREFETCH(address) ((void)(address))
 #else
+#define PREFETCH(address) __builtin_prefetch(address)
 #define FORCE_INLINE __attribute__((always_inline))
 #endif
 #define JOIN(a, b) a##_##b
@@ -38,6 +40,7 @@
 #include "optimizers.h"
 #include "network.h"
 #include "linear_sgd.h"
+#include "single_sgd.h"
 #include "columns.h"
 #include "epoch.h"
 #undef PRECISION
@@ -64,6 +67,7 @@
 #include "optimizers.h"
 #include "network.h"
 #include "linear_sgd.h"
+#include "single_sgd.h"
 #include "columns.h"
 #include "epoch.h"
 

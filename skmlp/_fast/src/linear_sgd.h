@@ -21,6 +21,10 @@ static int NAME(is_linear_sgd)(const skmlp_program *p) {
            (p->X == NULL || p->batch_size == 1);
 }
 
+static inline const REAL *NAME(row)(const skmlp_program *p, int64_t i) {
+    return (const REAL *)p->X + i * p->n_features;
+}
+
 /* Scores of a dense row, without b. */
 static inline FORCE_INLINE void NAME(row_scores)(const ptrdiff_t C, ptrdiff_t d,
                                                  const REAL *restrict x, const REAL *restrict V,
@@ -114,8 +118,8 @@ static double NAME(update_linear)(const skmlp_program *p, const int64_t *rows, p
         return norm;
     }
     for (k = 0; k < C; k++) dz[k] = rate * dF[k];
-    FOR_OUTPUTS(NAME(row_update), C, d, p->input, dz, p->theta)
-    return NAME(sum_of_squares)(d, p->input) * NAME(sum_of_squares)(C, dF);
+    FOR_OUTPUTS(NAME(row_update), C, d, NAME(row)(p, rows[0]), dz, p->theta)
+    return NAME(sum_of_squares)(d, NAME(row)(p, rows[0])) * NAME(sum_of_squares)(C, dF);
 }
 
 static int NAME(linear_step)(skmlp_program *p, ptrdiff_t batch, NAME(lazy) *lazy) {
@@ -137,10 +141,11 @@ static int NAME(linear_step)(skmlp_program *p, ptrdiff_t batch, NAME(lazy) *lazy
         lazy->norm = NAME(sum_of_squares)(p->n_weights, theta);
         return status;
     }
-    status = NAME(gather)(p, rows, m);
+    status = NAME(gather_targets)(p, rows, m);
+    if (status == DONE && p->X == NULL) status = NAME(gather_sparse)(p, rows, m);
     if (status != DONE) return status;
     if (p->X != NULL) {
-        FOR_OUTPUTS(NAME(row_scores), C, p->n_features, p->input, theta, Z)
+        FOR_OUTPUTS(NAME(row_scores), C, p->n_features, NAME(row)(p, rows[0]), theta, Z)
     } else {
         FOR_OUTPUTS(NAME(sparse_scores), C, p, rows, m, theta, Z)
     }
@@ -164,15 +169,6 @@ static int NAME(linear_step)(skmlp_program *p, ptrdiff_t batch, NAME(lazy) *lazy
     if (lazy->scale < SMALLEST_SCALE) NAME(settle)(p, lazy);
     p->total += value * (double)m;
     return DONE;
-}
-
-static int NAME(run_linear_sgd)(skmlp_program *p, ptrdiff_t begin, ptrdiff_t end) {
-    NAME(lazy) lazy = {1, NAME(sum_of_squares)(p->n_weights, p->theta)};
-    int status = DONE;
-    memset(p->gradient, 0, (size_t)p->n_params * sizeof(REAL));
-    for (; begin < end && status == DONE; begin++) status = NAME(linear_step)(p, begin, &lazy);
-    NAME(settle)(p, &lazy);
-    return status;
 }
 
 #undef FOR_OUTPUTS

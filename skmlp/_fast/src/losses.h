@@ -61,7 +61,12 @@ static void NAME(softmax_loss)(const skmlp_program *p, ptrdiff_t m, REAL *restri
         for (i = 0; i < m; i++) loss[i] -= smooth[i];
 }
 
-/* The loss of one score by one target, and its derivative. */
+/* The derivative of the logistic loss of one score by one target, and the loss too. */
+static inline REAL NAME(logistic_slope)(REAL f, REAL t) {
+    const REAL E = NAME(exp)(-NAME(magnitude)(f));
+    return (f >= 0 ? (REAL)1 : (REAL)0) - t - NAME(with_sign_of)(E / (1 + E), f);
+}
+
 static inline REAL NAME(binary_logistic)(REAL f, REAL t, REAL *d) {
     const REAL E = NAME(exp)(-NAME(magnitude)(f));
     const REAL residual = (f >= 0 ? (REAL)1 : (REAL)0) - t;

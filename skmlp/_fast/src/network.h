@@ -80,11 +80,14 @@ static void NAME(sparse_back)(const skmlp_program *p, const int64_t *rows, ptrdi
 static int NAME(gather_sparse)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m) {
     ptrdiff_t i, at = 0;
     int64_t s;
+    int is_bad;
     for (i = 0; i < m; i++) {
         const int64_t begin = p->indptr[rows[i]], end = p->indptr[rows[i] + 1];
         if (begin < 0 || end < begin || end > p->n_stored) return BAD_INDPTR;
-        for (s = begin; s < end; s++)
-            if (p->columns[s] < 0 || p->columns[s] >= p->n_features) return BAD_COLUMN;
+        /* No way out of the loop, so that it is vector code. */
+        for (s = begin, is_bad = 0; s < end; s++)
+            is_bad |= (p->columns[s] < 0) | (p->columns[s] >= p->n_features);
+        if (is_bad) return BAD_COLUMN;
         if (p->input_threshold > 0) {
             if (end - begin > p->n_kept - at) return BAD_INDPTR;
             NAME(drop)(p, p->input_threshold, (REAL)p->input_keep, (ptrdiff_t)(end - begin),
@@ -95,9 +98,9 @@ static int NAME(gather_sparse)(const skmlp_program *p, const int64_t *rows, ptrd
     return DONE;
 }
 
-/* Bring the rows of a batch together. */
-static int NAME(gather)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m) {
-    const ptrdiff_t d = p->n_features, C = p->n_outputs;
+/* Bring targets and weights of a batch together. */
+static int NAME(gather_targets)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m) {
+    const ptrdiff_t C = p->n_outputs;
     const double counted = p->n_counted / (double)m;
     ptrdiff_t i;
     for (i = 0; i < m; i++)
@@ -113,6 +116,15 @@ static int NAME(gather)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m
                    (size_t)C * sizeof(REAL));
         }
     }
+    return DONE;
+}
+
+/* Bring the rows of a batch together. */
+static int NAME(gather)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m) {
+    const ptrdiff_t d = p->n_features;
+    const int status = NAME(gather_targets)(p, rows, m);
+    ptrdiff_t i;
+    if (status != DONE) return status;
     if (p->X == NULL) return NAME(gather_sparse)(p, rows, m);
     for (i = 0; i < m; i++)
         memcpy((REAL *)p->input + i * d, (const REAL *)p->X + rows[i] * d,
