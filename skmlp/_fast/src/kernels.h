@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "linear_program.h"
 #include "program.h"
 
 #ifdef _MSC_VER
@@ -40,6 +41,11 @@
 #include "network.h"
 #include "linear_sgd.h"
 #include "epoch.h"
+#include "block_products.h"
+#include "softmax_block.h"
+#include "dual_block.h"
+#include "sampled_rows.h"
+#include "linear_passes.h"
 #undef PRECISION
 #undef REAL
 #undef UINT
@@ -67,6 +73,12 @@
 #include "network.h"
 #include "linear_sgd.h"
 #include "epoch.h"
+#include "block_products.h"
+#include "softmax_block.h"
+#include "dual_block.h"
+#include "sampled_rows.h"
+#include "linear_passes.h"
 
 const skmlp_kernels KERNELS = {KERNELS_NAME, run_float, run_double, predict_float,
-                               predict_double, map_float, map_double};
+                               predict_double, map_float, map_double, linear_float,
+                               linear_double};

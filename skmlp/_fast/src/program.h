@@ -13,7 +13,7 @@ enum { IDENTITY, RELU, LEAKY_RELU, EXPONENTIAL_LINEAR, GELU, SILU, SOFTPLUS, TAN
 enum { SOFTMAX, BINARY_LOGISTIC, SQUARED, ABSOLUTE, HUBER, LOG_COSH, QUANTILE, POISSON };
 enum { SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADAM };
 enum { CLIP_NORM, CLIP_VALUE };
-enum { EXP, EXPM1, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF, N_FUNCTIONS };
+enum { EXP, EXPM1, LOG_FUNCTION, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF, N_FUNCTIONS };
 
 /* What a run may report. */
 enum { DONE, BAD_ROW, BAD_COLUMN, BAD_CLASS, BAD_INDPTR };
@@ -114,6 +114,8 @@ typedef struct {
     double total, squares;
 } skmlp_program;
 
+struct skmlp_linear;
+
 /* What is compiled once for every instruction set. */
 typedef struct {
     const char *name;
@@ -123,6 +125,8 @@ typedef struct {
     int (*predict_double)(skmlp_program *, ptrdiff_t, ptrdiff_t);
     void (*map_float)(int, ptrdiff_t, const float *, float *);
     void (*map_double)(int, ptrdiff_t, const double *, double *);
+    void (*linear_float)(struct skmlp_linear *, int, ptrdiff_t, ptrdiff_t);
+    void (*linear_double)(struct skmlp_linear *, int, ptrdiff_t, ptrdiff_t);
 } skmlp_kernels;
 
 /* The best kernels that this processor can run, or the best up to a level that is named. */
