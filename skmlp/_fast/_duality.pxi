@@ -23,14 +23,14 @@ def duality_gap(LinearProgram program, scores, probabilities, theta, before=None
     cdef skmlp_linear *p = &program.p
     cdef Py_ssize_t K = p.n_classes, i
     gradient, excess, tilt, shares = np.empty(program.n_params), np.zeros(K), np.zeros(K), np.zeros(K)
-    dual = program.new_array(p.n_blocks * p.block * K)
     covariance = np.zeros((K, K), program.dtype)
     cdef double *g = <double *> cnp.PyArray_DATA(gradient)
     cdef double *t = <double *> checked("theta", theta, cnp.NPY_FLOAT64, program.n_params)
     p.gradient, p.excess = g, <double *> cnp.PyArray_DATA(excess)
     p.tilt, p.shares = <double *> cnp.PyArray_DATA(tilt), <double *> cnp.PyArray_DATA(shares)
-    p.dual, p.covariance = cnp.PyArray_DATA(dual), cnp.PyArray_DATA(covariance)
-    p.probabilities = program.rows("before", probabilities if before is None else before)
+    p.covariance = cnp.PyArray_DATA(covariance)
+    p.probabilities = program.rows("probabilities", probabilities)
+    p.before = p.probabilities if before is None else program.rows("before", before)
     p.image = NULL if image is None else program.rows("image", image)
     program.sweep(DUAL_START)
     if not (p.least >= -ROUNDING and p.most <= 1 + ROUNDING):
@@ -39,7 +39,6 @@ def duality_gap(LinearProgram program, scores, probabilities, theta, before=None
     if p.n_inputs > p.n_features:
         find_tilt(program, excess, tilt, covariance)
         find_mix(program, excess, shares)
-    p.probabilities = program.rows("probabilities", probabilities)
     p.start = program.rows("scores", scores)
     program.sweep(DUAL_GAP)
     add(program.n_weights, program.penalty, t, g)

@@ -28,7 +28,7 @@ cdef extern from "Python.h":
 cdef extern from "linear_program.h":
     enum:
         MOST_ROWS, SKMLP_OWN_PRODUCTS
-        IMAGE, MOVE, PULL_BACK, PRODUCT, SQUARES, DUAL_START, DUAL_TILT, DUAL_GAP
+        IMAGE, EVALUATE, MOVE, ADVANCE, PULL_BACK, PRODUCT, SQUARES, DUAL_START, DUAL_TILT, DUAL_GAP
         GRAM_ROWS, HESSIAN_ROWS, CURVATURES
 
     ctypedef void (*skmlp_sgemm)(char *, char *, int *, int *, int *, float *, float *, int *,
@@ -47,15 +47,15 @@ cdef extern from "linear_program.h":
         const void *classes
         void *theta
         double *gradient
-        const void *start
+        void *start
         const void *image
         double step
         void *scores
         void *state
         const void *probabilities
+        const void *before
         double value, slope
         Py_ssize_t n_classes
-        void *dual
         void *covariance
         double *excess
         double *tilt
@@ -167,7 +167,7 @@ cdef class LinearProgram:
         # A step that is a power of two would bring all inputs of a row into the same few cache lines.
         p.input_step = p.block + MOST_LANES
         p.inputs = self.room(p.n_inputs * p.input_step if p.own_products else 0, self.dtype)
-        p.work = self.room(p.n_classes * p.block, self.dtype)
+        p.work = self.room(2 * p.n_classes * p.block, self.dtype)
         p.sums = self.room(self.n_params * (MOST_LANES if p.own_products else 1), self.dtype)
 
     cdef int bind_rows(self, X, Py_ssize_t narrow, bint fit_intercept) except -1:
@@ -307,10 +307,9 @@ cdef class LinearProgram:
     def evaluate(self, scores):
         """Return the residuals at some scores, and the weighted sum of the losses."""
         state = self.rows_array()
-        self.p.image = self.p.start = NULL
         self.p.scores = self.rows("scores", scores)
         self.p.state = self.rows("state", state)
-        self.sweep(MOVE)
+        self.sweep(EVALUATE)
         return state, self.p.value
 
     def move(self, start, image, double step):
@@ -318,17 +317,23 @@ cdef class LinearProgram:
 
         Returns
         -------
-        scores, residuals : ndarray
-            Arrays over rows.
+        residuals : ndarray
+            Array over rows.
         value, slope : float
             Of the weighted sum of the losses.
         """
-        scores, state = self.rows_array(), self.rows_array()
+        state = self.rows_array()
         self.p.start, self.p.image = self.rows("start", start), self.rows("image", image)
-        self.p.scores, self.p.state = self.rows("scores", scores), self.rows("state", state)
+        self.p.state = self.rows("state", state)
         self.p.step = step
         self.sweep(MOVE)
-        return scores, state, self.p.value, self.p.slope
+        return state, self.p.value, self.p.slope
+
+    def advance(self, scores, image, double step):
+        """Add a step along an image to scores, in place."""
+        self.p.start, self.p.image = self.rows("scores", scores), self.rows("image", image)
+        self.p.step = step
+        self.sweep(ADVANCE)
 
     def pull_back(self, state, theta):
         """Return the gradient at theta; the residuals become probabilities."""

@@ -97,7 +97,7 @@ class CompiledObjective:
         """Return the objective at theta."""
         F = self.program.image(theta)
         residual, value = self.program.evaluate(F)
-        return CompiledPoint(self, theta, F, residual, value + self.penalty(theta))
+        return CompiledPoint(self, theta, residual, value + self.penalty(theta), F=F)
 
     def penalty(self, theta: Array) -> float:
         """Return alpha times the squared norm of the weights."""
@@ -123,25 +123,43 @@ class CompiledPoint:
         J(theta).
     """
 
-    __slots__ = ("F", "_came_by", "_gradient", "_state", "objective", "theta", "value")
+    __slots__ = ("_F", "_came_by", "_gradient", "_state", "objective", "theta", "value")
 
     def __init__(
         self,
         objective: CompiledObjective,
         theta: Array,
-        F: Array,
         residual: Array,
         value: float,
-        came_by: tuple[Any, float] | None = None,
+        *,
+        F: Array | None = None,
+        came_by: tuple["CompiledPoint", Array, float, float] | None = None,
     ) -> None:
         self.objective = objective
         self.theta = theta
-        self.F = F
         self.value = value
+        self._F = F
         # Residuals until the gradient is known, probabilities after that.
         self._state = residual
         self._gradient: Array | None = None
+        # Where from, the image, the step and the slope; until the scores are wanted.
         self._came_by = came_by
+
+    @property
+    def F(self) -> Array:
+        """Scores, an array over rows: where possible, it is taken from the point before.
+
+        A solver that goes on from here has no more use for the scores there.
+        """
+        program = self.objective.program
+        if self._F is None and self._came_by is not None:
+            start, image, step, _ = self._came_by
+            self._F, start._F, self._came_by = start._F, None, None
+            if self._F is not None:
+                program.advance(self._F, image, step)
+        if self._F is None:
+            self._F = program.image(self.theta)
+        return self._F
 
     @property
     def gradient(self) -> Array:
@@ -174,18 +192,19 @@ class CompiledPoint:
     def slope(self, direction: Array, image: Array) -> float:
         """Return the derivative of J along a direction whose image is known."""
         k = self.objective.n_weights
-        if self._came_by is not None and self._came_by[0] is image:
-            slope = self._came_by[1]
+        if self._came_by is not None and self._came_by[1] is image:
+            slope = self._came_by[3]
         else:
-            slope = self.objective.program.move(self.F, image, 0.0)[3]
+            slope = self.objective.program.move(self.F, image, 0.0)[2]
         return slope + 2 * self.objective.alpha * float(self.theta[:k] @ direction[:k])
 
     def moved(self, direction: Array, image: Array, step: float) -> "CompiledPoint":
         """Return the point a step further along a direction whose image is known."""
         theta = self.theta + step * direction
-        F, residual, value, slope = self.objective.program.move(self.F, image, step)
+        residual, value, slope = self.objective.program.move(self.F, image, step)
         value += self.objective.penalty(theta)
-        return CompiledPoint(self.objective, theta, F, residual, value, (image, slope))
+        came_by = self, image, step, slope
+        return CompiledPoint(self.objective, theta, residual, value, came_by=came_by)
 
 
 def conjugate_gradients(

@@ -13,11 +13,13 @@ static inline REAL NAME(of_class)(const skmlp_linear *p, const REAL *P, ptrdiff_
     return k == 1 ? P[i] : 1 - P[i];
 }
 
-/* Q from the probabilities before a Newton step and the image of the step. */
-static void NAME(dual_start)(skmlp_linear *p, ptrdiff_t m, const REAL *P, const REAL *V, REAL *Q) {
+/* Q of m rows from the probabilities before a Newton step and the image of the step; its ends before
+ * it is clipped. */
+static void NAME(dual_start)(const skmlp_linear *p, ptrdiff_t m, const REAL *P, const REAL *V,
+                             REAL *Q, REAL *ends) {
     const ptrdiff_t B = p->block, C = p->n_outputs;
     REAL *to = Q + (p->n_classes - C) * B;
-    REAL least = (REAL)p->least, most = (REAL)p->most;
+    REAL least = 0, most = 0;
     ptrdiff_t i, k;
     memset(Q, 0, (size_t)(p->n_classes * B) * sizeof *Q);
     if (V != NULL) {
@@ -36,8 +38,8 @@ static void NAME(dual_start)(skmlp_linear *p, ptrdiff_t m, const REAL *P, const 
     }
     if (!p->coupled)
         for (i = 0; i < m; i++) Q[i] = 1 - to[i];
-    p->least = (double)least;
-    p->most = (double)most;
+    ends[0] = least;
+    ends[1] = most;
 }
 
 /* Add the sums of w (Q - Y). */
@@ -58,7 +60,7 @@ static void NAME(add_covariance)(skmlp_linear *p, const double *w, const REAL *Q
     const ptrdiff_t B = p->block;
     char transposed = 'T', plain = 'N';
     int classes = (int)p->n_classes, rows = (int)B;
-    REAL one = 1, *wQ = p->work;
+    REAL one = 1, *wQ = (REAL *)p->work + B * p->n_classes;
     ptrdiff_t i, k;
     for (k = 0; k < p->n_classes; k++)
         for (i = 0; i < B; i++) wQ[k * B + i] = (REAL)w[i] * Q[k * B + i];
@@ -66,8 +68,8 @@ static void NAME(add_covariance)(skmlp_linear *p, const double *w, const REAL *Q
             &one, p->covariance, &classes);
 }
 
-/* R is Q, tilted: R_k = Q_k (1 + tilt_k - sum of tilt Q). */
-static void NAME(tilt_block)(const skmlp_linear *p, const REAL *restrict Q, REAL *restrict R) {
+/* Tilt Q: Q_k becomes Q_k (1 + tilt_k - sum of tilt Q). */
+static void NAME(tilt_block)(const skmlp_linear *p, REAL *restrict Q) {
     const ptrdiff_t B = p->block;
     REAL mean[MOST_ROWS];
     ptrdiff_t i, k;
@@ -76,7 +78,7 @@ static void NAME(tilt_block)(const skmlp_linear *p, const REAL *restrict Q, REAL
         for (i = 0; i < B; i++) mean[i] += (REAL)p->tilt[k] * Q[k * B + i];
     for (k = 0; k < p->n_classes; k++)
         for (i = 0; i < B; i++)
-            R[k * B + i] = Q[k * B + i] * (1 + (REAL)p->tilt[k] - mean[i]);
+            Q[k * B + i] *= 1 + (REAL)p->tilt[k] - mean[i];
 }
 
 /* KL(R || P) of one row from its scores F, where a probability is not accurate enough. */

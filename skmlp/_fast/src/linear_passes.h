@@ -3,16 +3,19 @@
 /* Scores or residuals of a block. */
 #define BLOCK_OF(array) ((array) == NULL ? NULL : (REAL *)(array) + b * p->block * p->n_outputs)
 
-/* Move the scores a step along an image; residuals, value and slope there. */
-static void NAME(move_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
-    const REAL *start = BLOCK_OF(p->start), *V = BLOCK_OF(p->image);
-    REAL *F = BLOCK_OF(p->scores), *R = BLOCK_OF(p->state);
-    const REAL step = (REAL)p->step;
+/* Scores a step along an image. */
+static void NAME(advance)(const skmlp_linear *p, ptrdiff_t b, REAL *F) {
+    const REAL *start = BLOCK_OF(p->start), *V = BLOCK_OF(p->image), step = (REAL)p->step;
     ptrdiff_t i;
-    if (V != NULL)
-        for (i = 0; i < p->block * p->n_outputs; i++) F[i] = V[i] * step + start[i];
-    p->value += NAME(residual)(p, y, w, F, R);
-    if (V != NULL) p->slope += NAME(slope)(p, w, R, V);
+    for (i = 0; i < p->block * p->n_outputs; i++) F[i] = V[i] * step + start[i];
+}
+
+/* Residuals, value and slope a step along an image. */
+static void NAME(move_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
+    REAL *R = BLOCK_OF(p->state);
+    NAME(advance)(p, b, p->work);
+    p->value += NAME(residual)(p, y, w, p->work, R);
+    p->slope += NAME(slope)(p, w, R, BLOCK_OF(p->image));
 }
 
 /* Add the gradient of a block of residuals, which then become probabilities. */
@@ -34,19 +37,22 @@ static void NAME(multiply_block)(skmlp_linear *p, ptrdiff_t b, const double *w) 
 }
 
 static void NAME(start_dual_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
-    REAL *Q = (REAL *)p->dual + b * p->block * p->n_classes;
-    NAME(dual_start)(p, NAME(rows_of_block)(p, b), BLOCK_OF(p->probabilities), BLOCK_OF(p->image),
-                     Q);
-    NAME(add_excess)(p, y, w, Q);
-    NAME(add_covariance)(p, w, Q);
+    REAL ends[2];
+    NAME(dual_start)(p, NAME(rows_of_block)(p, b), BLOCK_OF(p->before), BLOCK_OF(p->image),
+                     p->work, ends);
+    p->least = ends[0] < p->least ? ends[0] : p->least;
+    p->most = ends[1] > p->most ? ends[1] : p->most;
+    NAME(add_excess)(p, y, w, p->work);
+    NAME(add_covariance)(p, w, p->work);
 }
 
 /* What a tilt would leave of the excess, and the smallest probability then. */
 static void NAME(try_tilt)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
-    const REAL *Q = (const REAL *)p->dual + b * p->block * p->n_classes;
-    REAL *R = p->work, least = (REAL)p->least;
+    REAL *R = p->work, least = (REAL)p->least, ends[2];
     ptrdiff_t i;
-    NAME(tilt_block)(p, Q, R);
+    NAME(dual_start)(p, NAME(rows_of_block)(p, b), BLOCK_OF(p->before), BLOCK_OF(p->image), R,
+                     ends);
+    NAME(tilt_block)(p, R);
     #pragma omp simd reduction(min : least)
     for (i = 0; i < p->block * p->n_classes; i++) least = R[i] < least ? R[i] : least;
     p->least = (double)least;
@@ -56,21 +62,23 @@ static void NAME(try_tilt)(skmlp_linear *p, ptrdiff_t b, const INT *y, const dou
 /* Tilt and mix; the divergence, and the gradient of the dual. */
 static void NAME(end_dual_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
     const ptrdiff_t B = p->block, K = p->n_classes, first = K - p->n_outputs;
-    const REAL *Q = (const REAL *)p->dual + b * B * K, part = (REAL)(1 - p->mix);
-    REAL *R = p->work;
+    const ptrdiff_t m = NAME(rows_of_block)(p, b);
+    const REAL part = (REAL)(1 - p->mix);
+    REAL *R = p->work, ends[2];
     ptrdiff_t i, k;
-    NAME(load_block)(p, b);
-    NAME(tilt_block)(p, Q, R);
+    NAME(dual_start)(p, m, BLOCK_OF(p->before), BLOCK_OF(p->image), R, ends);
+    NAME(tilt_block)(p, R);
     for (k = 0; k < K; k++)
         for (i = 0; i < B; i++) {
             const REAL r = part * R[k * B + i] + (REAL)p->shares[k];
             R[k * B + i] = r < 0 ? 0 : (r > 1 ? 1 : r);
         }
-    p->divergence += NAME(divergence)(p, NAME(rows_of_block)(p, b), y, w, R,
-                                      BLOCK_OF(p->probabilities), BLOCK_OF(p->start));
+    p->divergence +=
+        NAME(divergence)(p, m, y, w, R, BLOCK_OF(p->probabilities), BLOCK_OF(p->start));
     for (k = first; k < K; k++)
         for (i = 0; i < B; i++) R[k * B + i] -= y[i] == (INT)k ? (REAL)1 : (REAL)0;
     NAME(weigh_block)(p, w, R + first * B, R + first * B);
+    NAME(load_block)(p, b);
     NAME(block_sums)(p, b, R + first * B);
 }
 
@@ -100,7 +108,11 @@ static void NAME(linear)(skmlp_linear *p, int pass, ptrdiff_t begin, ptrdiff_t e
             NAME(load_block)(p, b);
             NAME(block_scores)(p, b, BLOCK_OF(p->scores));
             break;
+        case EVALUATE:
+            p->value += NAME(residual)(p, y, w, BLOCK_OF(p->scores), BLOCK_OF(p->state));
+            break;
         case MOVE: NAME(move_block)(p, b, y, w); break;
+        case ADVANCE: NAME(advance)(p, b, BLOCK_OF(p->start)); break;
         case PULL_BACK: NAME(pull_block_back)(p, b, y, w); break;
         case PRODUCT: NAME(multiply_block)(p, b, w); break;
         case CURVATURES: NAME(average_curvatures)(p, b); break;

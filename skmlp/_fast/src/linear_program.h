@@ -23,7 +23,7 @@
 #endif
 
 /* The passes over blocks, or over sampled rows; see linear_passes.h and sampled_rows.h. */
-enum { IMAGE, MOVE, PULL_BACK, PRODUCT, SQUARES, DUAL_START, DUAL_TILT, DUAL_GAP };
+enum { IMAGE, EVALUATE, MOVE, ADVANCE, PULL_BACK, PRODUCT, SQUARES, DUAL_START, DUAL_TILT, DUAL_GAP };
 enum { GRAM_ROWS = DUAL_GAP + 1, HESSIAN_ROWS, CURVATURES };
 
 typedef struct skmlp_linear {
@@ -43,17 +43,17 @@ typedef struct skmlp_linear {
     double *gradient;         /* (n_inputs, n_outputs), what a pass sums up */
 
     /* Arrays over rows and outputs. */
-    const void *start;        /* scores to move from */
+    void *start;              /* scores to move from */
     const void *image;        /* how they change along a direction, or NULL */
     double step;              /* how far */
     void *scores;             /* where a pass puts scores */
     void *state;              /* residuals dloss/dF, or once `settled` probabilities */
     const void *probabilities;
+    const void *before;       /* probabilities before a Newton step */
     double value, slope;      /* of the sum of the losses */
 
     /* The certificate: see skmlp/nn/duality.py. K is the number of classes. */
     ptrdiff_t n_classes;
-    void *dual;               /* (n_blocks, K, block), probabilities R */
     void *covariance;         /* (K, K) */
     double *excess, *tilt;    /* (K,) */
     double *shares;           /* (K,), what is added to each row of (1 - mix) R */
@@ -68,7 +68,7 @@ typedef struct skmlp_linear {
     /* Room for a block. */
     void *inputs;             /* (n_inputs, input_step), rows of a block and room beside them */
     ptrdiff_t input_step;
-    void *work;               /* (n_classes, block) */
+    void *work;               /* two of (n_classes, block) */
     void *sums;               /* lanes of the gradient, or a gradient of one block */
 } skmlp_linear;
 
