@@ -73,8 +73,9 @@ cdef extern from "linear_program.h":
         void (*linear_float)(skmlp_linear *, int, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*linear_double)(skmlp_linear *, int, Py_ssize_t, Py_ssize_t) noexcept nogil
 
-# Inputs up to which products are made by the kernels, and rows of a block then and above.
-NARROW = 256
+# Inputs up to which products are made by the kernels, and rows of a block then and above. The kernels
+# were as fast as BLAS at all widths, but need room for a vector for each number of the gradient.
+NARROW = 4096
 NARROW_ROWS, WIDE_ROWS = 128, 256
 # Operations after which to look for an interrupt: some hundredths of a second.
 PAUSE = 1 << 28
@@ -85,8 +86,6 @@ JITTERS = (1e-12, 1e-9, 1e-6)
 # As in the readable road: of a Hessian's diagonal, and of a probability.
 cdef double HESSIAN_ROUNDING = 1e-10, ROUNDING = 1e-12
 cdef double TINY = np.finfo(float).tiny
-# Lanes of the widest vector.
-cdef int MOST_LANES = 16
 
 
 cdef inline double dot(Py_ssize_t n, const double *x, const double *y) noexcept nogil:
@@ -130,8 +129,8 @@ cdef class LinearProgram:
         Whether theta ends in intercepts.
     kernels : str, default=None
         Name of an instruction set; None takes the best.
-    narrow : int, default=NARROW
-        Most inputs for which the kernels make the products themselves.
+    narrow : int, default=None
+        Most inputs for which the kernels make the products themselves; None means NARROW.
     """
 
     cdef skmlp_linear p
@@ -147,7 +146,7 @@ cdef class LinearProgram:
         memset(&self.p, 0, sizeof(self.p))
 
     def __init__(self, X, classes, weight, *, Py_ssize_t n_outputs, double alpha,
-                 bint fit_intercept, kernels=None, Py_ssize_t narrow=NARROW):
+                 bint fit_intercept, kernels=None, narrow=None):
         cdef skmlp_linear *p = &self.p
         if p.X != NULL:
             raise ValueError("a LinearProgram is initialized once.")
@@ -155,7 +154,7 @@ cdef class LinearProgram:
         self.kernels = <const skmlp_kernels *> PyCapsule_GetPointer(
             find_kernels(kernels), "skmlp_kernels")
         p.sgemm, p.dgemm = sgemm, dgemm
-        self.bind_rows(X, narrow, fit_intercept)
+        self.bind_rows(X, NARROW if narrow is None else narrow, fit_intercept)
         if not 0 < n_outputs < 2**31 // MOST_ROWS:
             raise ValueError(f"n_outputs must be positive, got {n_outputs}.")
         p.n_outputs, p.coupled = n_outputs, n_outputs > 1
@@ -165,10 +164,11 @@ cdef class LinearProgram:
         self.bind_targets(classes, weight)
         p.theta = self.room(self.n_params, self.dtype)
         # A step that is a power of two would bring all inputs of a row into the same few cache lines.
-        p.input_step = p.block + MOST_LANES
+        lanes = 64 // self.dtype.itemsize
+        p.input_step = p.block + lanes
         p.inputs = self.room(p.n_inputs * p.input_step if p.own_products else 0, self.dtype)
         p.work = self.room(2 * p.n_classes * p.block, self.dtype)
-        p.sums = self.room(self.n_params * (MOST_LANES if p.own_products else 1), self.dtype)
+        p.sums = self.room(self.n_params * (lanes if p.own_products else 1), self.dtype)
 
     cdef int bind_rows(self, X, Py_ssize_t narrow, bint fit_intercept) except -1:
         cdef skmlp_linear *p = &self.p

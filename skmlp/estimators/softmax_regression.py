@@ -156,8 +156,8 @@ class SoftmaxRegression(
     newton is a truncated Newton method with exact Hessian-vector products in O(n_samples
     n_features n_classes), preconditioned by one factor of a matrix over the features or over all
     parameters, summed over a sample of rows. It needs memory for X, a few arrays of shape
-    (n_samples, n_classes) and about three matrices of max(n_features, 1000) rows and columns, or
-    fewer.
+    (n_samples, n_classes) and one matrix over the features, or over all parameters if they are at
+    most 1000; on the readable road about three such matrices.
     Prediction costs O(n_features n_classes) a row.
 
     The certificate is the duality gap of a dual point made from the last Newton step; see the

@@ -25,7 +25,7 @@ def runs_here(name):
 
 
 INSTRUCTIONS = [name for name in ("baseline", "avx2", "avx512") if runs_here(name)]
-# Rows, features, outputs: less than a block, several, many outputs, wide.
+# Rows, features, outputs: less than a block, several, many outputs, and what is left to BLAS.
 SHAPES = [(7, 1, 3), (128, 4, 2), (150, 9, 1), (300, 17, 26), (513, 65, 10), (300, 257, 5)]
 
 
@@ -58,9 +58,10 @@ def problem(shape, dtype=np.float64, fit_intercept=True, order="C", alpha=1e-3):
     ],
     ids=str,
 )
-def two_points(request):
+def two_points(request, monkeypatch):
     """The same point on both roads, and a direction."""
     *options, kernels = request.param
+    monkeypatch.setattr(_linear, "NARROW", 250)
     objective = problem(*options)
     rng = np.random.default_rng(1)
     theta, v = rng.normal(scale=0.3, size=(2, objective.n_params))
@@ -253,6 +254,7 @@ def test_an_interrupt_leaves_a_usable_model(monkeypatch):
             raise KeyboardInterrupt
         return solve(*args)
 
+    monkeypatch.setenv("SKMLP_ROAD", "compiled")
     solve = linear.conjugate_gradients
     monkeypatch.setattr(linear, "conjugate_gradients", interrupted)
     with pytest.warns(UserWarning, match="was interrupted after 2 iterations"):
@@ -282,7 +284,7 @@ def program(**changes):
         ({"X": np.ones((6, 4), int)}, "X must be a matrix"),
         ({"X": np.ones((0, 4))}, "X must have rows"),
         ({"X": np.ones((6, 0))}, "X must have rows"),
-        ({"X": np.ones((6, 600))[:, ::2]}, "X must be contiguous"),
+        ({"X": np.ones((6, 600))[:, ::2], "narrow": 100}, "X must be contiguous"),
         ({"classes": np.array([0, 1, 3, 0, 1, 2])}, "classes must be in"),
         ({"classes": np.array([0, 1, -1, 0, 1, 2])}, "classes must be in"),
         ({"classes": np.zeros(5, np.int64)}, "classes must be a writable"),
