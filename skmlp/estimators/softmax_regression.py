@@ -401,7 +401,7 @@ class SoftmaxRegression(
         labels, codes = encode_labels(y, classes)
         weight = check_row_weights(sample_weight, len(codes))
         weight *= class_factors(self.class_weight, labels, codes, weight)[codes]
-        n_found = len(np.unique(codes[weight > 0]))
+        n_found = np.count_nonzero(np.bincount(codes, weight > 0))
         if n_found < n_present or len(labels) < 2:
             raise ValueError(
                 f"y must hold at least two classes in rows of positive weight, got {n_found} class."
@@ -468,7 +468,7 @@ class SoftmaxRegression(
         """Return which classes get a column of scores: see the parameter `classes`."""
         present = np.arange(len(self.classes_))
         if self.fit_intercept and not all_classes:
-            present = np.unique(rows.targets[rows.weight > 0])
+            present = np.flatnonzero(np.bincount(rows.targets, rows.weight > 0))
         return ScoreColumns(
             len(self.classes_), rows.X.shape[1], present, self.fit_intercept, rows.X.dtype
         )
