@@ -16,21 +16,25 @@ GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-
 
 
 def extensions():
-    """Return the extension, or none without what it takes to translate it to C."""
+    """Return the extensions, or none without what it takes to translate them to C."""
     try:
         import numpy as np
         from Cython.Build import cythonize
     except ImportError as error:
         print(f"warning: the compiled road is left out: {error}", file=sys.stderr)
         return []
-    source = Extension(
-        "skmlp._fast._executor",
-        ["skmlp/_fast/_executor.pyx", *(str(path) for path in sorted(Path(SOURCE).glob("*.c")))],
-        depends=[str(path) for path in sorted(Path(SOURCE).glob("*.h"))],
-        include_dirs=[SOURCE, np.get_include()],
-        extra_compile_args=["/O2"] if sys.platform == "win32" else GNU_FLAGS,
-    )
-    built = cythonize(source, build_dir="build/cython", language_level=3)
+    common = {
+        "depends": [str(path) for path in sorted(Path(SOURCE).glob("*.h"))],
+        "include_dirs": [SOURCE, np.get_include()],
+        "extra_compile_args": ["/O2"] if sys.platform == "win32" else GNU_FLAGS,
+    }
+    kernels = [str(path) for path in sorted(Path(SOURCE).glob("*.c"))]
+    sources = [
+        Extension("skmlp._fast._executor", ["skmlp/_fast/_executor.pyx", *kernels], **common),
+        # Gets the kernels from the executor at run time.
+        Extension("skmlp._fast._linear", ["skmlp/_fast/_linear.pyx"], **common),
+    ]
+    built = cythonize(sources, build_dir="build/cython", language_level=3)
     for extension in built:
         # Said here, since cythonize does not pass it on.
         extension.optional = True

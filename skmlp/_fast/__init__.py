@@ -8,15 +8,22 @@ they took.
 """
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from skmlp.nn.columns import ColumnObjective
+from skmlp.nn.duality import suboptimality_bound
+from skmlp.nn.linear import LinearObjective
 from skmlp.nn.network import Network
 from skmlp.nn.parameters import Array
+from skmlp.nn.preconditioners import diagonal
+from skmlp.optim.newton import conjugate_gradients
 from skmlp.optim.training import EpochRunner, Training, run_epoch
 
 try:
     import skmlp._fast._executor as _executor
+    import skmlp._fast.linear as linear
     from skmlp._fast.columns import CompiledColumnObjective
     from skmlp._fast.epochs import compiled_epochs
     from skmlp._fast.scores import compiled_scores
@@ -66,6 +73,37 @@ def choose_road(training: Training, objective: Any, batch_size: int) -> tuple[st
 def choose_column_road() -> tuple[str, type[ColumnObjective]]:
     """Return the road that the models of the columns of a code matrix take, and their objective."""
     return (COMPILED, CompiledColumnObjective) if is_open() else (READABLE, ColumnObjective)
+
+
+@dataclass
+class LinearRoad:
+    """How a linear objective is minimized by a solver that looks at all rows.
+
+    Attributes
+    ----------
+    name : {"compiled", "readable"}
+        The road.
+    objective : LinearObjective or CompiledObjective
+        Has ``at(theta)``, a point that solvers know.
+    solve, bound, diagonal : callable
+        `conjugate_gradients`, `suboptimality_bound` and the preconditioner `diagonal` for such
+        points.
+    """
+
+    name: str
+    objective: Any
+    solve: Callable[..., Any] = conjugate_gradients
+    bound: Callable[..., float] = suboptimality_bound
+    diagonal: Callable[..., Any] = diagonal
+
+
+def choose_linear_road(objective: LinearObjective) -> LinearRoad:
+    """Return the road that the minimization of a linear objective takes."""
+    compiled = linear.compiled_linear(objective) if is_open() else None
+    if compiled is None:
+        return LinearRoad(READABLE, objective)
+    solve, bound = linear.conjugate_gradients, linear.suboptimality_bound
+    return LinearRoad(COMPILED, compiled, solve, bound, compiled.diagonal)
 
 
 def describe_build() -> str:

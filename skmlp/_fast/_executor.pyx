@@ -3,7 +3,7 @@
 from time import perf_counter
 
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport calloc, free
@@ -19,7 +19,7 @@ cdef extern from "program.h":
         SOFTMAX, BINARY_LOGISTIC, SQUARED, ABSOLUTE, HUBER, LOG_COSH, QUANTILE, POISSON
         SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADAM
         CLIP_NORM, CLIP_VALUE
-        EXP, EXPM1, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF
+        EXP, EXPM1, LOG_FUNCTION, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF
         DONE, BAD_ROW, BAD_COLUMN, BAD_CLASS, BAD_INDPTR
         MAX_CLIPS, PANEL_SIZE
 
@@ -137,8 +137,8 @@ OPTIMIZER_CODES = {
 }
 CLIP_CODES = {"norm": CLIP_NORM, "value": CLIP_VALUE}
 FUNCTION_CODES = {
-    "exp": EXP, "expm1": EXPM1, "log1p": LOG1P, "tanh": TANH_FUNCTION, "sigmoid": SIGMOID,
-    "normal_cdf": NORMAL_CDF,
+    "exp": EXP, "expm1": EXPM1, "log": LOG_FUNCTION, "log1p": LOG1P, "tanh": TANH_FUNCTION,
+    "sigmoid": SIGMOID, "normal_cdf": NORMAL_CDF,
 }
 LONGEST_CHAIN_OF_CLIPS = MAX_CLIPS
 PROBLEMS = {
@@ -165,6 +165,11 @@ cdef const skmlp_kernels *choose(name) except NULL:
 def instruction_set(name=None):
     """Return the name of the kernels that are in use, or raise if this processor lacks `name`."""
     return choose(name).name.decode()
+
+
+def kernels(name=None):
+    """Return the kernels of an instruction set, the best for None, for other extensions."""
+    return PyCapsule_New(<void *> choose(name), "skmlp_kernels", NULL)
 
 
 def compiler():

@@ -7,8 +7,7 @@ import numpy as np
 
 from skmlp.estimators._base import random_generator
 from skmlp.estimators._epochs import train_epochs
-from skmlp.nn.duality import suboptimality_bound
-from skmlp.nn.preconditioners import MAX_GRAM, diagonal
+from skmlp.nn.preconditioners import MAX_GRAM
 from skmlp.optim.lbfgs import lbfgs
 from skmlp.optim.newton import Minimum, newton
 from skmlp.optim.optimizers import get_optimizer
@@ -24,8 +23,9 @@ def choose_solver(n_features):
     return "newton" if n_features <= MAX_GRAM else "lbfgs"
 
 
-def run_newton(estimator, objective, theta, recorder):
+def run_newton(estimator, road, theta, recorder):
     """Run Newton's method; solve its last system well enough to prove how good the end is."""
+    objective = road.objective
 
     def residual_target(point):
         # The residual enters the certificate as its squared norm over 4 alpha: take half of tol.
@@ -36,24 +36,26 @@ def run_newton(estimator, objective, theta, recorder):
         tol=estimator.tol,
         max_iter=estimator.max_iter,
         residual_target=residual_target,
-        gap=certificate if objective.alpha > 0 else None,
+        gap=partial(certificate, road) if objective.alpha > 0 else None,
         on_step=lambda point: recorder(point.theta, point.value),
+        solve=road.solve,
     )
 
 
-def run_lbfgs(estimator, objective, theta, recorder):
+def run_lbfgs(estimator, road, theta, recorder):
     """Run L-BFGS in coordinates in which all features have about the same curvature."""
     return lbfgs(
-        start_point(objective, theta),
+        start_point(road.objective, theta),
         tol=estimator.tol,
         max_iter=estimator.max_iter,
-        preconditioner=partial(diagonal, ridge=10.0),
+        preconditioner=partial(road.diagonal, ridge=10.0),
         on_step=lambda point: recorder(point.theta, point.value),
     )
 
 
-def run_sgd(estimator, objective, theta, recorder):
+def run_sgd(estimator, road, theta, recorder):
     """Train for `max_iter` epochs, or until a plateau: see `train_batches`."""
+    objective = road.objective
     start = start_point(objective, theta)
     came_to_rest = train_batches(estimator, objective, theta, recorder, estimator.max_iter)
     training = estimator._training
@@ -69,9 +71,9 @@ def run_sgd(estimator, objective, theta, recorder):
 SOLVERS = {"newton": run_newton, "lbfgs": run_lbfgs, "sgd": run_sgd}
 
 
-def certificate(minimum):
+def certificate(road, minimum):
     """Return an upper bound on how far the objective is above its minimum."""
-    return suboptimality_bound(minimum.point, minimum.previous, minimum.image)
+    return road.bound(minimum.point, minimum.previous, minimum.image)
 
 
 def start_point(objective, theta):

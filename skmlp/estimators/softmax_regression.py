@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmlp._fast import READABLE
+from skmlp._fast import READABLE, LinearRoad, choose_linear_road
 from skmlp._sklearn import CallbackSupportMixin, with_callbacks
 from skmlp._spec import check_bool, check_integer, check_option, check_real
 from skmlp.estimators._base import (
@@ -127,7 +127,8 @@ class SoftmaxRegression(
     loss_curve_ : list of float
         J after each iteration; for sgd the mean of its batch estimates over the epoch.
     road_ : {"compiled", "readable"}
-        Whether compiled code or NumPy ran the epochs of sgd; the results are the same.
+        Whether compiled code or NumPy did the work; the results are the same. Sparse rows take the
+        readable road with newton and lbfgs.
     validation_loss_curve_ : list of float or None
         Mean cross-entropy on the validation rows after each iteration, if there are any.
     gradient_norm_ : float
@@ -155,8 +156,8 @@ class SoftmaxRegression(
     newton is a truncated Newton method with exact Hessian-vector products in O(n_samples
     n_features n_classes), preconditioned by one factor of a matrix over the features or over all
     parameters, summed over a sample of rows. It needs memory for X, a few arrays of shape
-    (n_samples, n_classes) and about three matrices of max(n_features, 1000) rows and columns, or
-    fewer.
+    (n_samples, n_classes) and one matrix over the features, or over all parameters if they are at
+    most 1000; on the readable road about three such matrices.
     Prediction costs O(n_features n_classes) a row.
 
     The certificate is the duality gap of a dual point made from the last Newton step; see the
@@ -290,13 +291,15 @@ class SoftmaxRegression(
         self.solver_ = choose_solver(rows.X.shape[1]) if self.solver == "auto" else self.solver
         columns = self._columns(rows, all_classes=self.solver_ == "sgd")
         objective = self._objective(rows, columns)
+        is_sgd = self.solver_ == "sgd"
+        road = LinearRoad(READABLE, objective) if is_sgd else choose_linear_road(objective)
         theta = columns.pack(*self._start())
         recorder = self._recorder(given, theta, columns, validation, self.max_iter)
-        self.road_ = READABLE
+        self.road_ = road.name
         try:
-            minimum = SOLVERS[self.solver_](self, objective, theta, recorder)
+            minimum = SOLVERS[self.solver_](self, road, theta, recorder)
         except KeyboardInterrupt:
-            minimum = Minimum(objective.at(recorder.theta.astype(np.float64)))
+            minimum = Minimum(road.objective.at(recorder.theta.astype(np.float64)))
             recorder.asked_to_stop = True
             self._warn(
                 UserWarning,
@@ -305,13 +308,13 @@ class SoftmaxRegression(
             )
         if recorder.stop_early and recorder.stopping.best_theta is not None:
             best = recorder.stopping.best_theta
-            if self.solver_ == "sgd":
+            if is_sgd:
                 self._training.theta[...] = best
             done = recorder.stopped_early or minimum.converged
-            minimum = Minimum(objective.at(best.astype(np.float64)), converged=done)
-        if self.solver_ != "sgd":
+            minimum = Minimum(road.objective.at(best.astype(np.float64)), converged=done)
+        if not is_sgd:
             self._training = None
-        self._conclude(minimum, columns, recorder)
+        self._conclude(road, minimum, columns, recorder)
         return self
 
     @with_callbacks
@@ -398,7 +401,7 @@ class SoftmaxRegression(
         labels, codes = encode_labels(y, classes)
         weight = check_row_weights(sample_weight, len(codes))
         weight *= class_factors(self.class_weight, labels, codes, weight)[codes]
-        n_found = len(np.unique(codes[weight > 0]))
+        n_found = np.count_nonzero(np.bincount(codes, weight > 0))
         if n_found < n_present or len(labels) < 2:
             raise ValueError(
                 f"y must hold at least two classes in rows of positive weight, got {n_found} class."
@@ -465,7 +468,7 @@ class SoftmaxRegression(
         """Return which classes get a column of scores: see the parameter `classes`."""
         present = np.arange(len(self.classes_))
         if self.fit_intercept and not all_classes:
-            present = np.unique(rows.targets[rows.weight > 0])
+            present = np.flatnonzero(np.bincount(rows.targets, rows.weight > 0))
         return ScoreColumns(
             len(self.classes_), rows.X.shape[1], present, self.fit_intercept, rows.X.dtype
         )
@@ -503,7 +506,7 @@ class SoftmaxRegression(
             self.verbose,
         )
 
-    def _conclude(self, minimum, columns, recorder):
+    def _conclude(self, road, minimum, columns, recorder):
         """Set the fitted attributes and say how good the end is."""
         point = minimum.point
         vars(self).update(columns.unpack(point.theta))
@@ -513,7 +516,7 @@ class SoftmaxRegression(
         self.validation_loss_curve_ = recorder.stopping.losses if recorder.stopping else None
         self.gradient_norm_ = float(np.linalg.norm(point.gradient))
         known = minimum.bound
-        self.suboptimality_bound_ = certificate(minimum) if known is None else known
+        self.suboptimality_bound_ = certificate(road, minimum) if known is None else known
         self.converged_ = minimum.converged
         if not (self.converged_ or recorder.asked_to_stop):
             self._warn(ConvergenceWarning, self._advice())

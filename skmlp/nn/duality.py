@@ -32,6 +32,8 @@ from skmlp.nn.losses import Array, log_softmax
 
 # An entry of R this far outside [0, 1] is put down to rounding.
 ROUNDING = 1e-12
+# From here on the probability of the true class has some digits.
+SURE = 1e-6
 
 
 def suboptimality_bound(
@@ -89,7 +91,7 @@ def duality_gap(point: LinearPoint, R: Array) -> float:
     objective.add_penalty(grad, point.theta)
     dW = grad[: objective.n_weights]
     divergence = max(
-        float(objective.weight @ kl_rows(R, by_class(point.probabilities), point.F)), 0.0
+        float(objective.weight @ kl_rows(R, by_class(point.probabilities), Y, point.F)), 0.0
     )
     return divergence + float(dW @ dW) / (4 * objective.alpha)
 
@@ -132,10 +134,14 @@ def tilted(R: Array, excess: Array, weight: Array) -> Array:
     return result if abs(tilt).max() < 1 and result.min() >= 0 else R
 
 
-def kl_rows(R: Array, P: Array, F: Array) -> Array:
-    """Return KL(R_i || P_i) of each row, from its scores F where a probability underflows to 0."""
+def kl_rows(R: Array, P: Array, Y: Array, F: Array) -> Array:
+    """Return KL(R_i || P_i) of each row, from its scores F where P is not accurate enough.
+
+    A probability may underflow, and that of the true class is 1 plus its residual.
+    """
     rows = np.asarray(kl_div(R, P).sum(axis=1))
-    bad = np.flatnonzero(~np.isfinite(rows))
+    least = np.where(Y > 0, SURE, np.finfo(P.dtype).tiny)
+    bad = np.flatnonzero(((R > 0) & (least > P)).any(axis=1))
     if bad.size:
         F = F[bad] if F.shape[1] > 1 else np.hstack([np.zeros_like(F[bad]), F[bad]])
         rows[bad] = (xlogy(R[bad], R[bad]) - R[bad] * log_softmax(F)).sum(axis=1)

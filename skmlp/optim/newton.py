@@ -68,11 +68,13 @@ class Minimum(Generic[P]):
 
 # A step that promises less than this share of the value may fail to lower it by rounding alone.
 ROUNDING = 1e-7
+EPSILON = float(np.finfo(float).eps)
 TINY = np.finfo(float).tiny
 # Share of the value to gain below which a bound on the rest may be tight.
 SOON = 5e-4
 Listener = Callable[[Any], bool]
 Inverse = Callable[[Array], Array]
+Solver = Callable[..., "Solution"]
 
 
 # Far too long a trial step may overflow; its infinite value then tells the line search.
@@ -86,6 +88,7 @@ def newton(
     gap: Callable[[Minimum[C]], float] | None = None,
     max_cg: int = 200,
     on_step: Listener = lambda point: False,
+    solve: Solver | None = None,
 ) -> Minimum[C]:
     r"""Minimize a smooth convex objective.
 
@@ -111,6 +114,8 @@ def newton(
         Largest number of conjugate gradient steps within one Newton step.
     on_step : callable, default=never stop
         Called with the new point after every step; a true answer stops.
+    solve : callable, default=None
+        What solves the systems; None means `conjugate_gradients`.
 
     Returns
     -------
@@ -123,6 +128,7 @@ def newton(
     and one preconditioner.
     """
     minimum = Minimum(point)
+    solve = conjugate_gradients if solve is None else solve
     inverse = LazyInverse(point.preconditioners)
     first, n_extra = 0.0, 0
     while minimum.n_iter < max_iter and not minimum.converged:
@@ -130,9 +136,7 @@ def newton(
         goal = tol * max(abs(point.value), TINY)
         # Before the last step or two no bound is tight: it is not worth asking for.
         near = goal if gap is None else min(goal, SOON * abs(point.value))
-        solution = conjugate_gradients(
-            point, inverse.at(point), near, first, residual_target(point), max_cg
-        )
+        solution = solve(point, inverse.at(point), near, first, residual_target(point), max_cg)
         inverse.n_products = solution.n_products if solution.solved else np.inf
         first = first or solution.size
         minimum.converged = solution.solved and solution.decrement <= 2 * near
@@ -140,8 +144,10 @@ def newton(
             break
         trial, image = take_step(point, solution)
         if trial is None:
-            rounding = ROUNDING * abs(point.value)
-            minimum.converged = solution.solved and solution.decrement <= max(rounding, 2 * near)
+            # A system of a gradient that is rounding error alone need not be solved.
+            at_rest = solution.solved or bool(solution.size <= EPSILON * abs(point.value))
+            rounding = max(ROUNDING * abs(point.value), 2 * near)
+            minimum.converged = at_rest and solution.decrement <= rounding
             break
         minimum.n_iter += 1
         minimum.previous, minimum.point, minimum.bound = point, trial, None

@@ -35,6 +35,7 @@ dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 FUNCTIONS = {
     "exp": (np.exp, -800.0, 800.0),
     "expm1": (np.expm1, -800.0, 20.0),
+    "log": (np.log, 1e-30, 1e30),
     "log1p": (np.log1p, 0.0, 1e6),
     "tanh": (np.tanh, -30.0, 30.0),
     "sigmoid": (expit, -800.0, 800.0),

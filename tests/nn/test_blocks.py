@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.nn import blocks as module
-from skmlp.nn.blocks import make_blocks, pair_products
+from skmlp.nn.blocks import make_blocks
 from skmlp.nn.coordinates import Coordinates
 
 N_SAMPLES, N_FEATURES = 60, 3
@@ -95,7 +95,6 @@ def test_products_are_sums_over_the_rows(container, weighted):
         assert_allclose(block.squares(A), (w * A) @ (X_T**2).T, rtol=1e-12, atol=1e-13)
         if container == "dense":
             pairs = np.array([X_T[i] * X_T[j] for i in range(3) for j in range(i, 3)])
-            assert_array_equal(pair_products(X_T, np.empty((6, n))), pairs)
             moments = block.second_moments(A, pairs)
             assert_allclose(moments, (w * A) @ pairs.T, rtol=1e-12, atol=1e-13)
 

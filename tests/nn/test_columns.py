@@ -280,3 +280,13 @@ def test_memory_that_is_given_up_serves_again():
     there = objective.at(theta + 0.5 * direction)
     assert_allclose(point.value, there.value, rtol=1e-12)
     assert_allclose(point.gradient, there.gradient, rtol=1e-11, atol=1e-13)
+
+
+def test_products_of_pairs_of_features():
+    objective = make_objective("one-vs-one")
+    n_params = objective.n_params
+    n_most = max(n for _, n in objective.shapes)
+    memory = np.empty((n_params * (n_params + 1) // 2, n_most))
+    for i, block in enumerate(objective.blocks):
+        j, k = np.triu_indices(n_params)
+        assert_array_equal(objective.pair_products(i, memory), block.X_T[j] * block.X_T[k])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from skmlp.nn.duality import duality_gap, suboptimality_bound, with_true_shares
+from skmlp.nn.duality import duality_gap, kl_rows, suboptimality_bound, with_true_shares
 from skmlp.nn.linear import LinearObjective
 from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy, softmax
 from skmlp.optim.newton import newton
@@ -226,3 +226,17 @@ def test_moved_rows_give_each_class_its_share(data, sharpness):
 def test_rows_move_no_further_than_the_shares_are_wrong(R, weight, excess):
     Y = (1 - excess) * R + excess * np.eye(3)[0]
     assert abs(with_true_shares(R, Y, weight[0]) - R).max() <= 100 * excess + 1e-12
+
+
+@pytest.mark.parametrize("score", [-35.0, -40.0, -800.0])
+@pytest.mark.parametrize("own", [0, 1])
+def test_the_divergence_of_improbable_classes_comes_from_scores(score, own):
+    # As the objective has it: the probability of the true class is one plus its residual.
+    F, y = np.array([[0.0, score]]), np.array([own])
+    loss = SoftmaxCrossEntropy()
+    _, residual = loss.evaluate(F, y)
+    Y = np.eye(2)[y]
+    R = np.array([[0.25, 0.75]])
+    # ln P_1 is the score up to exp(score), and ln P_0 is 0.
+    expected = 0.25 * np.log(0.25) + 0.75 * (np.log(0.75) - score)
+    assert_allclose(kl_rows(R, loss.prediction(residual, y), Y, F), expected, rtol=1e-12)

@@ -568,3 +568,12 @@ def test_a_preconditioner_is_built_anew_when_the_old_one_has_cost_more():
         ("close", "e"),
         ("close", "h"),
     ]
+
+
+def test_a_gradient_of_rounding_errors_is_the_end():
+    ends = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        objective = make_objective(rng.normal(size=(100, 4)), rng.integers(0, 3, 100), alpha=1e-4)
+        ends.append(newton(start(objective), tol=0, max_iter=50).converged)
+    assert all(ends)

@@ -92,10 +92,11 @@ static inline REAL NAME(expm1)(REAL x) {
     return s * NAME(expm1_near_zero)(r) + (s - 1);
 }
 
-/* log(1 + u) with all digits near 0; u is not negative and finite. */
-static inline REAL NAME(log1p)(REAL u) {
-    REAL w = 1 + u, lost = u - (w - 1);
-    UINT n = (NAME(bits)(w) - NAME(bits)((REAL)SQRT_HALF)) >> MANTISSA;
+/* log(w) + rest, for w a positive normal number. */
+static inline REAL NAME(log_plus)(REAL w, REAL rest) {
+    /* n may be negative: BIAS makes it positive for the shift. */
+    UINT n = ((NAME(bits)(w) - NAME(bits)((REAL)SQRT_HALF) + ((UINT)BIAS << MANTISSA)) >> MANTISSA)
+             - BIAS;
     REAL m = NAME(from_bits)(NAME(bits)(w) - (n << MANTISSA));
     REAL k = NAME(from_bits)(NAME(bits)((REAL)MAGIC) + n) - (REAL)MAGIC;
     REAL f = m - 1, s = f / (2 + f), z = s * s;
@@ -114,7 +115,17 @@ static inline REAL NAME(log1p)(REAL u) {
     L = L * z + 0.400000000000008776;
     L = L * z + 0.666666666666666665;
 #endif
-    return k * (REAL)LN2_HIGH + (f - s * (f - z * L) + (k * (REAL)LN2_LOW + lost / w));
+    return k * (REAL)LN2_HIGH + (f - s * (f - z * L) + (k * (REAL)LN2_LOW + rest));
+}
+
+static inline REAL NAME(log)(REAL w) {
+    return NAME(log_plus)(w, 0);
+}
+
+/* log(1 + u) with all digits near 0; u is not negative and finite. */
+static inline REAL NAME(log1p)(REAL u) {
+    REAL w = 1 + u, lost = u - (w - 1);
+    return NAME(log_plus)(w, lost / w);
 }
 
 static inline REAL NAME(magnitude)(REAL x) {
@@ -187,6 +198,7 @@ static void NAME(map)(int function, ptrdiff_t n, const REAL *x, REAL *y) {
     switch (function) {
     case EXP: for (i = 0; i < n; i++) y[i] = NAME(exp)(x[i]); break;
     case EXPM1: for (i = 0; i < n; i++) y[i] = NAME(expm1)(x[i]); break;
+    case LOG_FUNCTION: for (i = 0; i < n; i++) y[i] = NAME(log)(x[i]); break;
     case LOG1P: for (i = 0; i < n; i++) y[i] = NAME(log1p)(x[i]); break;
     case TANH_FUNCTION: for (i = 0; i < n; i++) y[i] = NAME(tanh)(x[i]); break;
     case SIGMOID: for (i = 0; i < n; i++) y[i] = NAME(sigmoid)(x[i]); break;

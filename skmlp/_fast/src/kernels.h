@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "linear_program.h"
 #include "program.h"
 
 #ifdef _MSC_VER
@@ -43,6 +44,11 @@
 #include "single_sgd.h"
 #include "columns.h"
 #include "epoch.h"
+#include "block_products.h"
+#include "softmax_block.h"
+#include "dual_block.h"
+#include "sampled_rows.h"
+#include "linear_passes.h"
 #undef PRECISION
 #undef REAL
 #undef UINT
@@ -70,7 +76,13 @@
 #include "single_sgd.h"
 #include "columns.h"
 #include "epoch.h"
+#include "block_products.h"
+#include "softmax_block.h"
+#include "dual_block.h"
+#include "sampled_rows.h"
+#include "linear_passes.h"
 
 const skmlp_kernels KERNELS = {KERNELS_NAME, run_float, run_double, predict_float,
                                predict_double, map_float, map_double, walk_float,
-                               walk_double, pairs_float, pairs_double};
+                               walk_double, pairs_float, pairs_double, linear_float,
+                               linear_double};

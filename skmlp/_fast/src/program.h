@@ -13,7 +13,7 @@ enum { IDENTITY, RELU, LEAKY_RELU, EXPONENTIAL_LINEAR, GELU, SILU, SOFTPLUS, TAN
 enum { SOFTMAX, BINARY_LOGISTIC, SQUARED, ABSOLUTE, HUBER, LOG_COSH, QUANTILE, POISSON };
 enum { SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADAM };
 enum { CLIP_NORM, CLIP_VALUE };
-enum { EXP, EXPM1, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF, N_FUNCTIONS };
+enum { EXP, EXPM1, LOG_FUNCTION, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF, N_FUNCTIONS };
 
 /* What a run may report. */
 enum { DONE, BAD_ROW, BAD_COLUMN, BAD_CLASS, BAD_INDPTR };
@@ -125,6 +125,8 @@ typedef void (*skmlp_walker)(const skmlp_run *runs, ptrdiff_t n_runs, const doub
                              const uint8_t *moving, const void *start, const void *image,
                              const void *weight, void *u, void *q, double *loss, double *slope);
 
+struct skmlp_linear;
+
 /* What is compiled once for every instruction set. */
 typedef struct {
     const char *name;
@@ -137,6 +139,8 @@ typedef struct {
     skmlp_walker walk_float, walk_double;
     void (*pairs_float)(ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, void *);
     void (*pairs_double)(ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, void *);
+    void (*linear_float)(struct skmlp_linear *, int, ptrdiff_t, ptrdiff_t);
+    void (*linear_double)(struct skmlp_linear *, int, ptrdiff_t, ptrdiff_t);
 } skmlp_kernels;
 
 /* The best kernels that this processor can run, or the best up to a level that is named. */

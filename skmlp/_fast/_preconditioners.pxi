@@ -1,0 +1,193 @@
+# Included by _linear.pyx.
+
+
+cdef class MatrixInverse:
+    """The inverse of a symmetric matrix over the inputs, or over all parameters.
+
+    Only the triangle on and below the diagonal, column by column, is meant.
+    """
+
+    cdef object matrix
+    cdef Py_ssize_t n_inputs, n_outputs
+    cdef bint is_full
+    cdef double[::1] turned
+
+    def __init__(self, matrix, Py_ssize_t n_inputs, Py_ssize_t n_outputs):
+        self.n_inputs, self.n_outputs = n_inputs, n_outputs
+        self.is_full = len(matrix) > n_inputs
+        checked("matrix", matrix, cnp.NPY_FLOAT64,
+                (n_inputs * (n_outputs if self.is_full else 1)) ** 2)
+        self.matrix = matrix
+        self.turned = np.empty(2 * n_inputs * n_outputs)
+
+    def __call__(self, v):
+        """Return the inverse times a vector of shape (n_params,)."""
+        z = np.empty(self.n_inputs * self.n_outputs)
+        self.apply(<double *> checked("v", v, cnp.NPY_FLOAT64, z.size),
+                   <double *> cnp.PyArray_DATA(z))
+        return z
+
+    cdef int apply(self, double *v, double *z) except -1:
+        cdef double *A = <double *> cnp.PyArray_DATA(self.matrix)
+        cdef double one = 1, zero = 0
+        cdef double *u = &self.turned[0]
+        cdef int d = self.n_inputs, C = self.n_outputs, n = d * C, step = 1
+        cdef Py_ssize_t j, k
+        if not self.is_full:
+            dsymm("R", "L", &C, &d, &one, A, &d, v, &C, &zero, z, &C)
+            return 0
+        for j in range(d):
+            for k in range(C):
+                u[k * d + j] = v[j * C + k]
+        dsymv("L", &n, &one, A, &n, u, &step, &zero, u + n, &step)
+        for j in range(d):
+            for k in range(C):
+                z[j * C + k] = u[n + k * d + j]
+        return 0
+
+
+def average_curvatures(LinearProgram program, probabilities):
+    """Return each row's weighted curvature, averaged over the outputs; filled up to blocks."""
+    cdef skmlp_linear *p = &program.p
+    q = np.empty(p.n_blocks * p.block)
+    p.curvatures = <double *> cnp.PyArray_DATA(q)
+    p.probabilities = program.rows("probabilities", probabilities)
+    program.sweep(CURVATURES)
+    return q
+
+
+def diagonal(LinearProgram program, probabilities):
+    """Return the diagonal of the Hessian without the penalty, averaged over the outputs."""
+    cdef skmlp_linear *p = &program.p
+    q = average_curvatures(program, probabilities)
+    h = np.full(p.n_inputs, q.sum())
+    p.gradient = <double *> cnp.PyArray_DATA(h)
+    program.sweep(SQUARES)
+    if p.n_inputs > p.n_features:
+        h[p.n_features] = q.sum()
+    return h
+
+
+def shared_gram(LinearProgram program, probabilities, Py_ssize_t stride):
+    """Return the inverse of X^T diag(q) X + 2 alpha I, from every stride-th row."""
+    cdef skmlp_linear *p = &program.p
+    cdef int d = p.n_inputs, m
+    cdef double one = 1
+    cdef Py_ssize_t begin, n = count_sampled(p, stride), most = sample_rows(n, d)
+    q = average_curvatures(program, probabilities)
+    A, sample = np.zeros((d, d)), np.empty(most * d)
+    cdef double *to = <double *> cnp.PyArray_DATA(A)
+    p.curvatures = <double *> cnp.PyArray_DATA(q)
+    p.sample, p.stride = <double *> cnp.PyArray_DATA(sample), stride
+    for begin in range(0, n, most):
+        m = min(most, n - begin)
+        program.fill_sample(GRAM_ROWS, begin, begin + m)
+        with nogil:
+            dsyrk("L", "N", &d, &m, &one, p.sample, &d, &one, to, &d)
+        PyErr_CheckSignals()
+    return ridge_inverse(program, A)
+
+
+def full_hessian(LinearProgram program, probabilities, Py_ssize_t stride):
+    """Return the inverse of the Hessian over all parameters, from every stride-th row."""
+    cdef skmlp_linear *p = &program.p
+    cdef int d = p.n_inputs, s = program.n_params, m
+    cdef double one = 1, minus = -1
+    cdef Py_ssize_t begin, i, j, n = count_sampled(p, stride), most = sample_rows(n, s)
+    H, cross, squares = np.zeros((s, s)), np.zeros((d, s)), np.zeros(d)
+    sample, products = np.empty(most * d), np.empty(most * s)
+    cdef double *to = <double *> cnp.PyArray_DATA(H)
+    cdef double *mixed = <double *> cnp.PyArray_DATA(cross)
+    cdef double *square = <double *> cnp.PyArray_DATA(squares)
+    p.probabilities = program.rows("probabilities", probabilities)
+    p.sample, p.products = <double *> cnp.PyArray_DATA(sample), <double *> cnp.PyArray_DATA(products)
+    p.stride = stride
+    for begin in range(0, n, most):
+        m = min(most, n - begin)
+        program.fill_sample(HESSIAN_ROWS, begin, begin + m)
+        with nogil:
+            dsyrk("L", "N", &s, &m, &minus, p.products, &s, &one, to, &s)
+            dgemm("N", "T", &s, &d, &m, &one, p.products, &s, p.sample, &d, &one, mixed, &s)
+            for i in range(m):
+                for j in range(d):
+                    square[j] += p.sample[i * d + j] * p.sample[i * d + j]
+        PyErr_CheckSignals()
+    add_blocks(p.n_outputs, d, to, mixed, square)
+    return ridge_inverse(program, H)
+
+
+cdef Py_ssize_t count_sampled(skmlp_linear *p, Py_ssize_t stride) except -1:
+    """Return how many rows a sample has."""
+    if stride < 1:
+        raise ValueError(f"stride must be at least 1, got {stride}.")
+    if p.X == NULL:
+        raise ValueError("a LinearProgram must be initialized before it runs.")
+    return (p.n_rows + stride - 1) // stride
+
+
+cdef Py_ssize_t sample_rows(Py_ssize_t n, Py_ssize_t size):
+    """Return how many sampled rows are in work at a time."""
+    return min(n, max(32, min(MOST_SAMPLED, SAMPLE // size)))
+
+
+cdef int add_blocks(Py_ssize_t C, Py_ssize_t d, double *H, const double *cross,
+                    const double *squares) except -1:
+    """Turn the coupling of the outputs into their Hessian: see the readable road for why."""
+    cdef Py_ssize_t s = C * d, i, j, k, l
+    cdef double mean
+    for k in range(C):
+        for j in range(d):
+            for i in range(j, d):
+                H[k * d + i + (k * d + j) * s] += cross[k * d + i + j * s]
+    for j in range(d):
+        mean = 0
+        for k in range(C):
+            mean += H[(k * d + j) * (s + 1)] / C
+        for k in range(C):
+            H[(k * d + j) * (s + 1)] += HESSIAN_ROUNDING / C * squares[j]
+            for l in range(k + 1):
+                H[k * d + j + (l * d + j) * s] += mean
+    return 0
+
+
+cdef object ridge_inverse(LinearProgram program, matrix):
+    """Return (A + 2 alpha I)^-1 after scaling to unit diagonal, made in place.
+
+    The other triangle keeps a copy, in case that rounding has left A indefinite and it takes more
+    than the least jitter.
+    """
+    cdef skmlp_linear *p = &program.p
+    cdef int s = len(matrix), info = 1
+    cdef double *A = <double *> cnp.PyArray_DATA(matrix)
+    cdef double[::1] scale = np.empty(s)
+    cdef Py_ssize_t i, j
+    for j in range(s):
+        if j % p.n_inputs < p.n_features:
+            A[j * s + j] += program.penalty
+        scale[j] = 1 / sqrt(A[j * s + j]) if A[j * s + j] > 0 else 1
+    for j in range(s):
+        for i in range(j + 1, s):
+            A[j * s + i] *= scale[i] * scale[j]
+            A[i * s + j] = A[j * s + i]
+    for jitter in JITTERS:
+        for j in range(s):
+            A[j * s + j] = 1 + <double> jitter
+        with nogil:
+            dpotrf("L", &s, A, &s, &info)
+        if info == 0:
+            break
+        for j in range(s):
+            for i in range(j + 1, s):
+                A[j * s + i] = A[i * s + j]
+    if info == 0:
+        with nogil:
+            dpotri("L", &s, A, &s, &info)
+    else:
+        # Without a factor there is the diagonal.
+        for j in range(s):
+            memset(A + j * s + j, 0, (s - j) * sizeof(double))
+            A[j * s + j] = 1
+    for j in range(s):
+        for i in range(j, s):
+            A[j * s + i] *= scale[i] * scale[j]
+    return MatrixInverse(matrix, p.n_inputs, p.n_outputs)

@@ -1,0 +1,245 @@
+"""The linear objective on the compiled road: the same points, with one pass over the rows each."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+import skmlp._fast._linear as _linear
+from skmlp.nn.linear import LinearObjective
+from skmlp.nn.losses import Array, LogisticCrossEntropy, SoftmaxCrossEntropy
+from skmlp.nn.preconditioners import (
+    FULL_SAMPLE,
+    GRAM_SAMPLE,
+    Preconditioner,
+    diagonal,
+    full_hessian,
+    sample_stride,
+    shared_gram,
+)
+from skmlp.optim.newton import Inverse, Solution
+
+# Sizes of matrices are 32-bit integers for BLAS.
+LARGEST_SIZE = 2**31 - 1
+
+
+def compiled_linear(objective: LinearObjective, kernels: str | None = None) -> Any:
+    """Return the objective with points that are computed by the compiled road; None if it cannot.
+
+    Parameters
+    ----------
+    objective : LinearObjective
+        On dense rows, with softmax cross-entropy, or binary logistic with one output; targets are
+        class indices.
+    kernels : str, default=None
+        Name of an instruction set; None takes the best.
+    """
+    X, loss, C = objective.X, objective.loss, objective.n_outputs
+    expected = LogisticCrossEntropy if C == 1 else SoftmaxCrossEntropy
+    built_in = type(objective) is LinearObjective and type(loss) is expected
+    if not built_in or sp.issparse(X) or X.dtype not in (np.float32, np.float64):
+        return None
+    if (
+        vars(loss) != vars(expected())
+        or objective.y.ndim != 1
+        or objective.y.dtype.kind not in "iu"
+    ):
+        return None
+    in_pieces = X.flags.c_contiguous or X.flags.f_contiguous
+    if not (X.flags.aligned and in_pieces and max(X.shape) < LARGEST_SIZE):
+        return None
+    return CompiledObjective(objective, kernels)
+
+
+class CompiledObjective:
+    """A linear objective that points are made of.
+
+    Parameters
+    ----------
+    objective : LinearObjective
+        What is computed.
+    kernels : str, default=None
+        Name of an instruction set; None takes the best.
+    """
+
+    def __init__(self, objective: LinearObjective, kernels: str | None = None) -> None:
+        self.X, self.alpha = objective.X, objective.alpha
+        self.n_weights, self.n_params = objective.n_weights, objective.n_params
+        self.program = _linear.LinearProgram(
+            objective.X,
+            np.ascontiguousarray(objective.y, np.int64),
+            np.ascontiguousarray(objective.weight, np.float64),
+            n_outputs=objective.n_outputs,
+            alpha=float(objective.alpha),
+            fit_intercept=bool(objective.fit_intercept),
+            kernels=kernels,
+        )
+        n, d = len(objective.X), objective.n_params // objective.n_outputs
+        strides: dict[Any, int] = {
+            shared_gram: sample_stride(n, d, GRAM_SAMPLE),
+            full_hessian: sample_stride(n, objective.n_params, FULL_SAMPLE),
+        }
+        self.preconditioners = tuple(
+            replace(rung, build=self.compiled_build(rung.build, strides.get(rung.build, 1)))
+            for rung in objective.preconditioners
+        )
+
+    def compiled_build(self, build: Any, stride: int) -> Callable[[Any], Inverse]:
+        """Return what builds the same preconditioner at a `CompiledPoint`."""
+        if build is diagonal:
+            return self.diagonal
+        compiled = {shared_gram: _linear.shared_gram, full_hessian: _linear.full_hessian}[build]
+        return lambda point: compiled(self.program, point.probabilities, stride)
+
+    def at(self, theta: Array) -> "CompiledPoint":
+        """Return the objective at theta."""
+        F = self.program.image(theta)
+        residual, value = self.program.evaluate(F)
+        return CompiledPoint(self, theta, residual, value + self.penalty(theta), F=F)
+
+    def penalty(self, theta: Array) -> float:
+        """Return alpha times the squared norm of the weights."""
+        W = theta[: self.n_weights]
+        return self.alpha * float(W @ W)
+
+    def diagonal(self, point: "CompiledPoint", ridge: float = 1.0) -> Inverse:
+        """Return `skmlp.nn.preconditioners.diagonal` at a point."""
+        h = _linear.diagonal(self.program, point.probabilities)
+        h[: self.X.shape[1]] += 2 * ridge * self.alpha
+        h = np.where(h > 0, h, 1)[:, None]
+        return lambda v: (v.reshape(len(h), -1) / h).ravel()
+
+
+class CompiledPoint:
+    """The objective at one theta, as `LinearPoint`; arrays over rows are those of the program.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_params,)
+        Where.
+    value : float
+        J(theta).
+    """
+
+    __slots__ = ("_F", "_came_by", "_gradient", "_state", "objective", "theta", "value")
+
+    def __init__(
+        self,
+        objective: CompiledObjective,
+        theta: Array,
+        residual: Array,
+        value: float,
+        *,
+        F: Array | None = None,
+        came_by: tuple["CompiledPoint", Array, float, float] | None = None,
+    ) -> None:
+        self.objective = objective
+        self.theta = theta
+        self.value = value
+        self._F = F
+        # Residuals until the gradient is known, probabilities after that.
+        self._state = residual
+        self._gradient: Array | None = None
+        # Where from, the image, the step and the slope; until the scores are wanted.
+        self._came_by = came_by
+
+    @property
+    def F(self) -> Array:
+        """Scores, an array over rows: where possible, it is taken from the point before.
+
+        A solver that goes on from here has no more use for the scores there.
+        """
+        program = self.objective.program
+        if self._F is None and self._came_by is not None:
+            start, image, step, _ = self._came_by
+            self._F, start._F, self._came_by = start._F, None, None
+            if self._F is not None:
+                program.advance(self._F, image, step)
+        if self._F is None:
+            self._F = program.image(self.theta)
+        return self._F
+
+    @property
+    def gradient(self) -> Array:
+        """Derivative of J, shape (n_params,)."""
+        if self._gradient is None:
+            self._gradient = self.objective.program.pull_back(self._state, self.theta)
+        return self._gradient
+
+    @property
+    def probabilities(self) -> Array:
+        """Probabilities of the classes, an array over rows."""
+        assert self.gradient is not None
+        return self._state
+
+    def hessian_product(self, v: Array) -> Array:
+        """Return the exact product of the Hessian with v, shape (n_params,)."""
+        Hv: Array = self.objective.program.hessian_product(self.probabilities, v)
+        return Hv
+
+    @property
+    def preconditioners(self) -> tuple[Preconditioner, ...]:
+        """Ways to approximate the inverse of the Hessian, from cheap to close."""
+        return self.objective.preconditioners
+
+    def image(self, direction: Array) -> Array:
+        """Return how the scores change along a direction."""
+        image: Array = self.objective.program.image(direction)
+        return image
+
+    def slope(self, direction: Array, image: Array) -> float:
+        """Return the derivative of J along a direction whose image is known."""
+        k = self.objective.n_weights
+        if self._came_by is not None and self._came_by[1] is image:
+            slope = self._came_by[3]
+        else:
+            slope = self.objective.program.move(self.F, image, 0.0)[2]
+        return slope + 2 * self.objective.alpha * float(self.theta[:k] @ direction[:k])
+
+    def moved(self, direction: Array, image: Array, step: float) -> "CompiledPoint":
+        """Return the point a step further along a direction whose image is known."""
+        theta = self.theta + step * direction
+        residual, value, slope = self.objective.program.move(self.F, image, step)
+        value += self.objective.penalty(theta)
+        came_by = self, image, step, slope
+        return CompiledPoint(self.objective, theta, residual, value, came_by=came_by)
+
+
+def conjugate_gradients(
+    point: CompiledPoint,
+    precondition: Inverse,
+    goal: float,
+    first: float,
+    residual_target: float,
+    max_cg: int,
+) -> Solution:
+    """Return what `skmlp.optim.newton.conjugate_gradients` does, in one call of the program."""
+    return Solution(
+        *_linear.conjugate_gradients(
+            point.objective.program,
+            point.probabilities,
+            point.gradient,
+            precondition,
+            goal,
+            first,
+            residual_target,
+            max_cg,
+        )
+    )
+
+
+def suboptimality_bound(
+    point: CompiledPoint, previous: CompiledPoint | None = None, image: Array | None = None
+) -> float:
+    """Return what `skmlp.nn.duality.suboptimality_bound` does."""
+    if not point.objective.alpha > 0:
+        return point.value
+    there = point.objective.program, point.F, point.probabilities, point.theta
+    bound = np.inf
+    if previous is not None and image is not None:
+        bound = _linear.duality_gap(*there, previous.probabilities, image)
+    if not np.isfinite(bound):
+        bound = _linear.duality_gap(*there)
+    return float(min(bound, point.value))
