@@ -69,12 +69,14 @@ def fit_learners(template, X, problems, params, *, n_jobs, seeds, name, on_fitte
     pieces = cut(problems.sizes(), n_workers)
     calls = ((template, X, list(jobs(piece)), params) for piece in pieces)
     results = fit_pieces(calls, n_workers, n_jobs)
+    stop = False
     with watched_interrupts() as interrupted, closing_quietly(results):
         try:
             for piece, fitted in zip(pieces, results, strict=True):
                 for problem, learner in zip(piece, fitted, strict=True):
                     learners[problem] = learner
-                    stop = on_fitted(problem, learner)
+                    # What was fitted beside the one that a callback stopped at is kept.
+                    stop = stop or on_fitted(problem, learner)
                 if stop or interrupted():
                     break
         except KeyboardInterrupt:
