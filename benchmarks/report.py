@@ -1,0 +1,62 @@
+"""The report: tables, what they say, pictures, and where and when all was measured."""
+
+from benchmarks import tables
+from benchmarks.parts import PARTS, part
+
+RUNS = "runs.csv"
+
+
+def record(out, name, rows, environment, n_seconds):
+    """Write the table of a part, or renew what a run has measured of it, and note the run."""
+    path = out / f"{name}.csv"
+    kept = tables.merged(tables.read(path), rows)
+    tables.write(path, kept)
+    of = subjects(rows)
+    entry = {
+        "part": name,
+        "of": "all" if of == subjects(kept) else " ".join(of),
+        "minutes": round(n_seconds / 60, 1),
+        **environment,
+    }
+    runs = [run for run in tables.read(out / RUNS) if not is_replaced(run, entry)]
+    tables.write(out / RUNS, sorted([*runs, entry], key=lambda run: PARTS.index(run["part"])))
+
+
+def subjects(rows):
+    """Return what rows are about: the different cells of their first column."""
+    return list(dict.fromkeys(str(next(iter(row.values()))) for row in rows))
+
+
+def is_replaced(run, entry):
+    """Return whether nothing is left of what an earlier run has measured."""
+    if run["part"] != entry["part"]:
+        return False
+    return entry["of"] == "all" or set(str(run["of"]).split()) <= set(entry["of"].split())
+
+
+def summarize(out, name):
+    """Write what the table of a part says, and its picture, from the files."""
+    rows = tables.read(out / f"{name}.csv")
+    module = part(name)
+    if not rows:
+        return
+    if hasattr(module, "findings"):
+        sentences = list(module.findings(rows))
+        (out / f"{name}.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
+        print("\n".join(sentences), flush=True)
+    if hasattr(module, "draw"):
+        draw(out, name, module, rows)
+
+
+def draw(out, name, module, rows):
+    """Draw the picture of a part, if Matplotlib is there."""
+    try:
+        from benchmarks.figures import save
+    except ImportError:
+        print("matplotlib is not installed, no pictures. To have them: pip install matplotlib")
+        return
+    runs = [run for run in tables.read(out / RUNS) if run["part"] == name]
+    footer = "; ".join(
+        f"{run['date']}, {run['processor']}, threads: {run['threads']}" for run in runs
+    )
+    save(module.draw, rows, out / f"{name}.png", footer)
