@@ -3,6 +3,7 @@
     python -m benchmarks                        all that works with the data scikit-learn ships
     python -m benchmarks mlp growth --quick     some parts, on less data, timed once
     python -m benchmarks --data FOLDER --out docs/benchmarks
+    python -m benchmarks reductions_time --sets letter --data FOLDER --out docs/benchmarks
 
 Each part writes a table, a picture and what they say. A part is meant by its name or its beginning:
 "softmax" is three parts. What a run has not measured stays as it is in tables that are there.
@@ -31,8 +32,10 @@ def main():
     options = Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()})
     options.out.mkdir(parents=True, exist_ok=True)
     if not redraw:
-        run(parts, options)
+        announce(options)
     for name in parts:
+        if not redraw:
+            measure(name, options)
         summarize(options.out, name)
 
 
@@ -57,36 +60,35 @@ def parser(parts, studies):
     return made
 
 
-def run(parts, options):
-    """Measure, and write the tables."""
+def measure(name, options):
+    """Measure a part, and write its table."""
     from benchmarks.machine import environment
     from benchmarks.parts import part
     from benchmarks.report import record
 
-    about = environment(options.threads, options.peers)
-    print(*(f"{key}: {value}" for key, value in about.items()), sep="\n")
-    say_what_is_missing(options)
-    for name in parts:
-        print(f"\n== {name}: {part(name).__doc__.splitlines()[0]}", flush=True)
-        began = time.perf_counter()
-        rows = []
-        with warnings.catch_warnings():
-            # Solvers that stop early say so to users, not to a clock.
-            warnings.simplefilter("ignore")
-            for row in part(name).rows(options):
-                rows.append(row)
-                print(*(f"{k}={v}" for k, v in row.items() if v is not None), flush=True)
-        if rows:
-            record(options.out, name, rows, about, time.perf_counter() - began)
-        else:
-            print("Nothing to do without its data; see above.")
+    print(f"\n== {name}: {part(name).__doc__.splitlines()[0]}", flush=True)
+    began, rows = time.perf_counter(), []
+    with warnings.catch_warnings():
+        # Solvers that stop early say so to users, not to a clock.
+        warnings.simplefilter("ignore")
+        for row in part(name).rows(options):
+            rows.append(row)
+            print(*(f"{k}={v}" for k, v in row.items() if v is not None), flush=True)
+    if rows:
+        needed = time.perf_counter() - began
+        record(options.out, name, rows, environment(options.threads, options.peers), needed)
+    else:
+        print("Nothing to do: no data for it; see above.")
 
 
-def say_what_is_missing(options):
-    """Print what takes no part in the run, and how to have it."""
+def announce(options):
+    """Print what figures depend on, and what takes no part in the run and how to have it."""
     from benchmarks.datasets import BIG, DENSE, TEXT
+    from benchmarks.machine import environment
     from benchmarks.peers import PEERS, advice
 
+    about = environment(options.threads, options.peers)
+    print(*(f"{key}: {value}" for key, value in about.items()), sep="\n")
     for package in PEERS:
         if package not in options.without and not options.has(package):
             print(advice(package))

@@ -26,7 +26,7 @@ from benchmarks.tasks import SETS, real_task
 from benchmarks.trainers import OURS, started_trainers
 from skmlp import cross_entropy
 
-MAX_EPOCHS, SLACK, N_SEEDS = 30, 1.02, 3
+MAX_EPOCHS, QUICK_EPOCHS, SLACK, N_SEEDS = 30, 3, 1.02, 3
 PEER, GOAL = "MLPClassifier", 5
 STAGES = ("import", "start", "train")
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,8 @@ def bench_set(name, options):
     task, held_out = real_task(name, options.data)
     rivals = started_trainers(task, options)
     seeds = range(1 if name in BIG else options.n_rounds(N_SEEDS))
-    n_epochs, goal = epochs_needed(rivals, held_out, seeds)
+    most = QUICK_EPOCHS if options.quick else MAX_EPOCHS
+    n_epochs, goal = epochs_needed(rivals, held_out, seeds, most)
     with tempfile.TemporaryDirectory() as folder:
         store(task, Path(folder))
         runs = {
@@ -68,15 +69,15 @@ def bench_set(name, options):
         }
 
 
-def epochs_needed(rivals, held_out, seeds):
+def epochs_needed(rivals, held_out, seeds, most):
     """Return the epochs until the target, by contestant and seed, and the target."""
     peer = rivals[PEER]
-    lowest = [min(losses_until(-inf, peer, held_out, seed, MAX_EPOCHS)) for seed in seeds]
+    lowest = [min(losses_until(-inf, peer, held_out, seed, most)) for seed in seeds]
     goal = SLACK * max(lowest)
     found = {}
     for name, rival in rivals.items():
         for seed in seeds:
-            losses = losses_until(goal, rival, held_out, seed, 3 * MAX_EPOCHS)
+            losses = losses_until(goal, rival, held_out, seed, 3 * most)
             found[name, seed] = len(losses) if losses[-1] <= goal else inf
     return found, goal
 

@@ -35,7 +35,7 @@ C = 1.0
 # newton-cholesky makes a matrix over all parameters: beyond this many it needs minutes a step.
 MAX_CHOLESKY = 4000
 # Seconds that a peer may take for a fit, and above which nothing is timed again.
-CAP, ONCE_ABOVE, N_ROUNDS = 8.0, 5.0, 5
+CAP, QUICK_CAP, ONCE_ABOVE, N_ROUNDS = 8.0, 0.5, 5.0, 5
 N_RIVALS = 3
 
 
@@ -78,7 +78,8 @@ def bench_set(name, scaled, options):
     reference = SoftmaxRegression(alpha, tol=1e-14).fit(X, y)
     goal = objective(reference, X, y, alpha) * (1 + GAP)
     solvers = candidates(X, y, alpha, options)
-    found = {label: loosest(make, X, y, alpha, goal) for label, make in solvers.items()}
+    cap = QUICK_CAP if options.quick else CAP
+    found = {label: loosest(make, X, y, alpha, goal, cap) for label, make in solvers.items()}
     found = {label: pair for label, pair in found.items() if pair}
     rivals = sorted((label for label in found if label != OURS), key=lambda label: found[label][1])
     fits = {
@@ -97,9 +98,9 @@ def bench_set(name, scaled, options):
         "columns": X.shape[1],
         "classes": len(np.unique(y)),
         "skmlp ms": milliseconds(times[OURS]),
-        "best peer": best or f"none in {CAP:g} s",
+        "best peer": best or f"none in {cap:g} s",
         "peer ms": milliseconds(times[best]) if best else None,
-        "ratio": ratio(times[best] if best else [CAP] * len(times[OURS]), times[OURS]),
+        "ratio": ratio(times[best] if best else [cap] * len(times[OURS]), times[OURS]),
         "bound": f"{reference.suboptimality_bound_ / reference.loss_:.0e}",
         "memory": peak_memory(SoftmaxRegression(alpha), X, y),
     } | {
@@ -136,22 +137,22 @@ def candidates(X, y, alpha, options):
     return solvers
 
 
-def loosest(make, X, y, alpha, goal):
+def loosest(make, X, y, alpha, goal, cap):
     """Return the loosest tolerance that reaches the goal in time, with its seconds, or None."""
     for tol in TOLERANCES:
         model = make(tol=tol)
         try:
-            with deadline(CAP):
+            with deadline(cap):
                 if getattr(model, "solver", None) in ("sag", "saga"):
                     # Compiled loops hear no alarm: allow as many epochs as fit in the time.
                     needed = seconds(clone(model).set_params(max_iter=2).fit, X, y)
-                    model.set_params(max_iter=max(2, int(2 * CAP / needed)))
+                    model.set_params(max_iter=max(2, int(2 * cap / needed)))
                 needed = seconds(model.fit, X, y)
         except OutOfTime:
             return None
         if objective(model, X, y, alpha) <= goal:
             return tol, needed
-        if needed > CAP / 3:
+        if needed > cap / 3:
             return None
     return None
 
