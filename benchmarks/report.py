@@ -1,5 +1,7 @@
 """The report: tables, what they say, pictures, and where and when all was measured."""
 
+from inspect import cleandoc
+
 from benchmarks import tables
 from benchmarks.parts import PARTS, part
 
@@ -35,15 +37,17 @@ def is_replaced(run, entry):
 
 
 def summarize(out, name):
-    """Write what the table of a part says, and its picture, from the files."""
+    """Write how a part is measured and what its table says, and its picture, from the files."""
     rows = tables.read(out / f"{name}.csv")
-    module = part(name)
     if not rows:
         return
-    if hasattr(module, "findings"):
-        sentences = list(module.findings(rows))
-        (out / f"{name}.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
-        print("\n".join(sentences), flush=True)
+    module = part(name)
+    sentences = list(module.findings(rows)) if hasattr(module, "findings") else []
+    print("\n".join(sentences), flush=True)
+    _, *how = cleandoc(module.__doc__).split("\n\n")
+    listed = [f"- {sentence}" for sentence in sentences]
+    text = "\n\n".join([*how, *(["\n".join(listed)] if listed else [])])
+    (out / f"{name}.txt").write_text(f"{text}\n", encoding="utf-8")
     if hasattr(module, "draw"):
         draw(out, name, module, rows)
 
@@ -56,7 +60,6 @@ def draw(out, name, module, rows):
         print("matplotlib is not installed, no pictures. To have them: pip install matplotlib")
         return
     runs = [run for run in tables.read(out / RUNS) if run["part"] == name]
-    footer = "; ".join(
-        f"{run['date']}, {run['processor']}, threads: {run['threads']}" for run in runs
-    )
+    lines = (f"{run['date']}, {run['processor']}, threads: {run['threads']}" for run in runs)
+    footer = "; ".join(dict.fromkeys(lines))
     save(module.draw, rows, out / f"{name}.png", footer)

@@ -21,9 +21,11 @@ class Wabbit:
         Learning rate. A constant one did better on text than the adaptive ones.
     alpha : float
         L2 penalty of a step.
+    fit_intercept : bool
+        Whether the model has an intercept.
     """
 
-    def __init__(self, X, y, *, n_epochs, rate, alpha):
+    def __init__(self, X, y, *, n_epochs, rate, alpha, fit_intercept=True):
         self.classes, codes = np.unique(y, return_inverse=True)
         n_bits = max(18, int(np.ceil(np.log2(X.shape[1] * len(self.classes)))) + 1)
         self.folder = tempfile.TemporaryDirectory()
@@ -35,7 +37,7 @@ class Wabbit:
                 file.write(f"{code + 1} | {features}\n")
         self.model = (
             f"--oaa {len(self.classes)} --loss_function logistic --sgd -l {rate} --power_t 0 "
-            f"--l2 {alpha} -b {n_bits} --quiet"
+            f"--l2 {alpha} -b {n_bits} --quiet" + ("" if fit_intercept else " --noconstant")
         )
         self.source = f"-d {path} --cache_file {path}.cache"
         self.passes = f"--passes {n_epochs} --holdout_off"

@@ -1,6 +1,7 @@
 """The parts of the suite, a module each, in the order in which they run and are reported.
 
-A part has the name of its table, and the first line of its docstring says what it measures.
+A part has the name of its table. The first line of its docstring says what it measures; the rest is
+the report's text on how, in reStructuredText.
 
 ``rows(options)``          yields the rows of the table, as dicts. The first column says what a row
                            is about, and a later run replaces the rows about the same things.

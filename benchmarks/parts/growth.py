@@ -14,7 +14,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.clock import milliseconds, take_turns
-from benchmarks.figures import lines
 from benchmarks.limits import products
 from benchmarks.tasks import Task
 from benchmarks.trainers import OURS, trainer
@@ -100,6 +99,8 @@ def findings(rows):
 
 def draw(rows, figure):
     """Draw a panel for each curve."""
+    from benchmarks.figures import lines
+
     figure.set_size_inches(9.6, 5.6)
     found = curves(rows)
     panels = figure.subplots(2, -(-len(found) // 2), squeeze=False).ravel()

@@ -139,6 +139,8 @@ def findings(rows):
 
 def draw(rows, figure):
     """Draw the stages of each contestant, set by set."""
+    from benchmarks.figures import plain
+
     names = list(dict.fromkeys(row["set"] for row in rows))
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         shown = [row for row in rows if row["set"] == name and row["total s"] < inf]
@@ -151,7 +153,6 @@ def draw(rows, figure):
         axes.invert_yaxis()
         axes.set_title(name, fontsize=9)
         axes.set_xlabel("seconds", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
+        plain(axes)
     axes.legend(fontsize=7, frameon=False)
     return "Bars of the seconds of import, start and training until the target loss."
