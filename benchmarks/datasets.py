@@ -23,8 +23,9 @@ import sklearn.datasets
 BUNDLED = ("iris", "wine", "breast_cancer", "digits")
 DENSE = ("zoo", "glass", "vehicle", "vowel", "satimage", "letter", "shuttle", "fashion_mnist")
 TEXT = ("debian_sections", "wordnet")
-# Those that take minutes.
+# Those that take minutes, and all with more than ten thousand rows, where one split tells enough.
 BIG = ("fashion_mnist", *TEXT)
+LARGE = ("letter", "shuttle", *BIG)
 
 
 def load(name, folder=None, target=None, seed=0):

@@ -14,14 +14,12 @@ from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.datasets import BIG, BUNDLED, DENSE, load, split
+from benchmarks.datasets import BUNDLED, DENSE, LARGE, load, split
 from skmlp import MLPNet
 from skmlp.optim import Cosine, Exponential
 
 PEER = "MLPClassifier"
 MAX_ROWS, N_REPEATS = 20_000, 3
-# Sets that are split once.
-LARGE = ("letter", "shuttle", *BIG)
 # What was tried: each differs from the default in what it names.
 BATCH_NORM = {"activation": "relu", "batch_norm": True}
 SETTINGS = {

@@ -4,7 +4,7 @@ On random data. After a warm-up all take turns. ``MLPClassifier`` and ``MLPNet``
 several epochs, from their checks of the data to the fitted model, as a user does. *products* are
 the matrix products of an epoch alone, by the BLAS of NumPy; *peak* is the time of their flops at
 the best rate of a large product, which takes its turn like the others. *possible* is the ratio that
-a peer's time has to that of the products alone.
+a peer's time has to that of the products alone; *goal* is what the project has set itself.
 """
 
 from functools import partial

@@ -97,10 +97,10 @@ def bench_set(name, scaled, options):
         "rows": len(y),
         "columns": X.shape[1],
         "classes": len(np.unique(y)),
+        "ratio": ratio(times[best] if best else [cap] * len(times[OURS]), times[OURS]),
         "skmlp ms": milliseconds(times[OURS]),
         "best peer": best or f"none in {cap:g} s",
         "peer ms": milliseconds(times[best]) if best else None,
-        "ratio": ratio(times[best] if best else [cap] * len(times[OURS]), times[OURS]),
         "bound": f"{reference.suboptimality_bound_ / reference.loss_:.0e}",
         "memory": peak_memory(SoftmaxRegression(alpha), X, y),
     } | {
