@@ -25,7 +25,7 @@ from skmlp import SoftmaxRegression
 N_EPOCHS, N_ROUNDS = 5, 5
 ALPHA = 1e-6
 # Texts have rows of length one, and need larger steps.
-RATE, TEXT_RATE = 1e-3, 1.0
+RATE, TEXT_RATE = 1e-2, 1.0
 SPARSE = {"sparse 2": 2, "sparse 20": 20}
 N_ROWS, N_WORDS, LENGTH = 10_000, 20_000, 50
 OURS, PEER, WABBIT = "skmlp", "SGDClassifier", "vowpalwabbit"
