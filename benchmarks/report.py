@@ -16,7 +16,7 @@ def record(out, name, rows, environment, n_seconds):
     of = subjects(rows)
     entry = {
         "part": name,
-        "of": "all" if of == subjects(kept) else " ".join(of),
+        "of": "all" if set(of) == set(subjects(kept)) else ", ".join(of),
         "minutes": round(n_seconds / 60, 1),
         **environment,
     }
@@ -33,7 +33,7 @@ def is_replaced(run, entry):
     """Return whether nothing is left of what an earlier run has measured."""
     if run["part"] != entry["part"]:
         return False
-    return entry["of"] == "all" or set(str(run["of"]).split()) <= set(entry["of"].split())
+    return entry["of"] == "all" or set(str(run["of"]).split(", ")) <= set(entry["of"].split(", "))
 
 
 def summarize(out, name):
