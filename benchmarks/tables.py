@@ -36,11 +36,15 @@ def merged(old, new):
     key = next(iter(new[0]))
     if not old or next(iter(old[0])) != key:
         return new
-    subjects = list(dict.fromkeys(parsed(str(row[key])) for row in old + new))
-    renewed = {parsed(str(row[key])) for row in new}
-    return [
-        row
-        for subject in subjects
-        for row in (new if subject in renewed else old)
-        if parsed(str(row[key])) == subject
-    ]
+    before, now = (by_subject(rows, key) for rows in (old, new))
+    if before.keys() <= now.keys():
+        return new
+    return [row for rows in (before | now).values() for row in rows]
+
+
+def by_subject(rows, key):
+    """Return the rows about each thing, as it reads in a file."""
+    found = {}
+    for row in rows:
+        found.setdefault(str(row[key]), []).append(row)
+    return found

@@ -75,7 +75,7 @@ def bench_case(name, divisor):
         "rows": X.shape[0],
         "features": X.shape[1],
         "X MB": round(size / MB, 1),
-        "parameters MB": round(n_params(model) * X.dtype.itemsize / MB, 1),
+        "parameters MB": round(parameters(model).nbytes / MB, 1),
         "peak MB": round(needed / MB, 1),
         "bound MB": round(allowed(model, X, y) / MB, 1),
     }
@@ -95,23 +95,25 @@ def make_rows(kind, divisor):
     return sp.csr_array((values, columns.ravel(), indptr), shape=(n_rows, n_features)), y
 
 
-def n_params(model):
-    """Return the number of parameters of a fitted model."""
+def parameters(model):
+    """Return the parameters of a fitted model, in the dtype in which it computes."""
     if isinstance(model, MLPNet):
-        return len(model.theta_)
-    return model.coef_.size + model.intercept_.size
+        return model.theta_
+    return np.append(model.coef_, model.intercept_)
 
 
 def allowed(model, X, y):
     """Return the bytes that a fit may need besides X."""
     (n, d), C = X.shape, len(model.classes_)
-    params = n_params(model)
-    if isinstance(model, MLPNet):
-        count = 4 * params
-    else:
-        own = {"newton": 5 * params + d * d, "lbfgs": 25 * params, "sgd": 5 * params}
-        count = 5 * n * C + own[model.solver]
-    return X.dtype.itemsize * count + 3 * 8 * n + BUFFERS
+    theta = parameters(model)
+    scores, squares = n * C * X.dtype.itemsize, d * d * X.dtype.itemsize
+    own = {
+        "newton": 5 * theta.nbytes + squares + 5 * scores,
+        "lbfgs": 25 * theta.nbytes + 5 * scores,
+        "sgd": 5 * theta.nbytes + 5 * scores,
+    }
+    needed = 4 * theta.nbytes if isinstance(model, MLPNet) else own[model.solver]
+    return needed + 3 * 8 * n + BUFFERS
 
 
 def findings(rows):
@@ -137,6 +139,6 @@ def draw(rows, figure):
     axes.set_yticks(places, [row["fit"] for row in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("MB", fontsize=8)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     plain(axes)
     return "Bars of memory added by a fit, its bound, and the size of X."
