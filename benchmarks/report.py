@@ -11,29 +11,22 @@ RUNS = "runs.csv"
 def record(out, name, rows, environment, n_seconds):
     """Write the table of a part, or renew what a run has measured of it, and note the run."""
     path = out / f"{name}.csv"
-    kept = tables.merged(tables.read(path), rows)
-    tables.write(path, kept)
+    tables.write(path, tables.merged(tables.read(path), rows))
     of = subjects(rows)
-    entry = {
-        "part": name,
-        "of": "all" if set(of) == set(subjects(kept)) else ", ".join(of),
-        "minutes": round(n_seconds / 60, 1),
-        **environment,
-    }
-    runs = [run for run in tables.read(out / RUNS) if not is_replaced(run, entry)]
+    entry = {"part": name, "of": ", ".join(of), "minutes": round(n_seconds / 60, 1), **environment}
+    runs = []
+    for run in tables.read(out / RUNS):
+        left = [subject for subject in str(run["of"]).split(", ") if subject not in of]
+        if run["part"] != name:
+            runs.append(run)
+        elif left:
+            runs.append(run | {"of": ", ".join(left)})
     tables.write(out / RUNS, sorted([*runs, entry], key=lambda run: PARTS.index(run["part"])))
 
 
 def subjects(rows):
     """Return what rows are about: the different cells of their first column."""
     return list(dict.fromkeys(str(next(iter(row.values()))) for row in rows))
-
-
-def is_replaced(run, entry):
-    """Return whether nothing is left of what an earlier run has measured."""
-    if run["part"] != entry["part"]:
-        return False
-    return entry["of"] == "all" or set(str(run["of"]).split(", ")) <= set(entry["of"].split(", "))
 
 
 def summarize(out, name):

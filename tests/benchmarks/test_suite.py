@@ -76,7 +76,7 @@ def test_a_later_run_replaces_only_what_it_has_measured(tmp_path):
     after = table(tmp_path / "softmax_dense.csv")
     assert [row["set"] for row in after] == ["iris", "iris", "wine", "wine"]
     assert after[:2] == before[:2]
-    assert [run["of"] for run in table(tmp_path / "runs.csv")] == ["all", "wine"]
+    assert [run["of"] for run in table(tmp_path / "runs.csv")] == ["iris", "wine"]
 
 
 def test_what_is_missing_is_named(tmp_path):
