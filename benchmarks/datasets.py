@@ -1,4 +1,4 @@
-"""Real data sets for the benchmarks, from scikit-learn or from a folder of ``.npz`` files.
+"""Real data sets for the benchmarks, from scikit-learn or from a folder of ``.npz`` files (--data).
 
 A file ``NAME.npz`` holds ``y`` (class numbers), ``X`` or the four arrays of a CSR matrix
 (``X_data``, ``X_indices``, ``X_indptr``, ``X_shape``), and optionally ``n_train`` (the customary
@@ -23,6 +23,9 @@ import sklearn.datasets
 BUNDLED = ("iris", "wine", "breast_cancer", "digits")
 DENSE = ("zoo", "glass", "vehicle", "vowel", "satimage", "letter", "shuttle", "fashion_mnist")
 TEXT = ("debian_sections", "wordnet")
+# Those that take minutes, and all with more than ten thousand rows, where one split tells enough.
+BIG = ("fashion_mnist", *TEXT)
+LARGE = ("letter", "shuttle", *BIG)
 
 
 def load(name, folder=None, target=None, seed=0):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import _raise_for_params as check_routing
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
@@ -30,6 +29,14 @@ def check_features(estimator, X, reset):
     _check_n_features(estimator, X, reset=reset)
 
 
+def is_linear(model):
+    """Return whether a model is one of scikit-learn's linear classifiers."""
+    # Who has such a model has imported this already; others need not wait for it.
+    from sklearn.linear_model._base import LinearClassifierMixin
+
+    return isinstance(model, LinearClassifierMixin)
+
+
 def take_rows(X, rows):
     """Return some rows of an array, sparse array, data frame or list."""
     # What scikit-learn asks before it indexes takes ten times as long as to take a few rows.
@@ -40,10 +47,10 @@ def take_rows(X, rows):
 __all__ = [
     "HAS_CALLBACKS",
     "CallbackSupportMixin",
-    "LinearClassifierMixin",
     "check_features",
     "check_routing",
     "count_rows",
+    "is_linear",
     "routing_enabled",
     "take_rows",
     "with_callbacks",

@@ -1,11 +1,14 @@
 """Who may import whom. The table is the architecture: change it only on purpose."""
 
 import ast
+import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+
+import skmlp
 
 PACKAGE = Path(__file__).parents[1] / "skmlp"
 
@@ -137,3 +140,23 @@ def test_an_empty_package_is_not_taken_for_a_clean_one(tmp_path):
 def write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+# Names of the package are imported when they are asked for
+
+
+def test_every_public_name_is_there():
+    assert {name for name in skmlp.__all__ if hasattr(skmlp, name)} == set(skmlp.__all__)
+    assert set(skmlp.__all__) <= set(dir(skmlp))
+    assert skmlp.optim.Adam.__module__ == "skmlp.optim.optimizers"
+    with pytest.raises(AttributeError, match="no attribute 'MLPNets'"):
+        skmlp.MLPNets  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["MLPNet", "SoftmaxRegression"])
+def test_an_estimator_does_not_import_the_reductions(name):
+    code = f"import sys; from skmlp import {name}; print(*sys.modules)"
+    found = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert f"skmlp.{skmlp._MODULES[name]}" in found
+    unneeded = ("skmlp.reductions", "sklearn.linear_model", "sklearn.calibration", "matplotlib")
+    assert not {module for module in found if module.startswith(unneeded)}

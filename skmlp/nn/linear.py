@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skmlp.nn.losses import Array, Loss
-from skmlp.nn.preconditioners import Preconditioner, choose_preconditioners
+from skmlp.nn.preconditioners import Preconditioner, choose_preconditioners, row_blocks
 
 
 class LinearObjective:
@@ -90,7 +90,11 @@ class LinearObjective:
         """Return the derivative in theta, given the derivative in the scores: (X^T dF, 1^T dF)."""
         grad = np.empty(self.n_params)
         W, b = self.split(grad)
-        W[...] = self.X_T @ dF
+        if dF.dtype == self.X.dtype:
+            W[...] = self.X_T @ dF
+        else:
+            # A product of all would first convert all of X.
+            W[...] = sum(self.X[rows].T @ dF[rows] for rows in row_blocks(self.X))
         if self.fit_intercept:
             b[...] = self.ones @ dF
         return grad

@@ -37,8 +37,8 @@ ROWS_FOR_FREE = 20
 # Operations for a matrix that are too few to think about: it is built for every step.
 TRIFLE = 1e6
 ROUNDING = 1e-10
-# Numbers in a block of rows.
-BLOCK = 1 << 18
+# Numbers in a block of rows, for products with it and for cheaper things.
+BLOCK, IN_CACHE = 1 << 18, 1 << 16
 
 
 class Point(Protocol):
@@ -82,7 +82,7 @@ def choose_preconditioners(X: Any, loss: Loss, n_outputs: int) -> tuple[Precondi
     n_samples, n_features = X.shape
     if n_features > MAX_GRAM:
         return (Preconditioner(diagonal, 2.0),)
-    per_row = X.nnz / n_samples if sp.issparse(X) else n_features
+    per_row = numbers_per_row(X)
     # Elementwise work on one score takes as long as some forty operations of a matrix product.
     product = n_samples * n_outputs * (4 * per_row + 40)
 
@@ -154,11 +154,28 @@ def diagonal(point: Point, ridge: float = 1.0) -> Inverse:
     """
     objective = point.objective
     q = mean_curvature(point)
-    X_T = objective.X_T
-    squares = X_T.multiply(X_T) if sp.issparse(X_T) else X_T**2
-    h = np.append(squares @ q + 2 * ridge * objective.alpha, [q.sum()] * objective.fit_intercept)
+    squares = sum_of_squares(objective.X, q)
+    h = np.append(squares + 2 * ridge * objective.alpha, [q.sum()] * objective.fit_intercept)
     h = np.where(h > 0, h, 1)[:, None]
     return lambda v: (v.reshape(len(h), -1) / h).ravel()
+
+
+def sum_of_squares(X: Any, q: Array) -> Array:
+    """Return the sum over rows of q times the squared features."""
+    parts = (X[rows] for rows in row_blocks(X))
+    squares = (part.power(2) if sp.issparse(part) else part**2 for part in parts)
+    return np.asarray(sum(q[rows] @ A for rows, A in zip(row_blocks(X), squares, strict=True)))
+
+
+def row_blocks(X: Any) -> Iterator[slice]:
+    """Yield stretches of rows that are small beside X, so that what is made of them is."""
+    n_rows = max(1, int(IN_CACHE / max(1, numbers_per_row(X))))
+    yield from (slice(start, start + n_rows) for start in range(0, X.shape[0], n_rows))
+
+
+def numbers_per_row(X: Any) -> float:
+    """Return how many numbers of a row are stored."""
+    return float(X.nnz / X.shape[0] if sp.issparse(X) else X.shape[1])
 
 
 def mean_curvature(point: Point) -> Array:

@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
-from skmlp._sklearn import LinearClassifierMixin, count_rows
+from skmlp._sklearn import count_rows, is_linear
 
 # Seconds of work from which on it pays to start workers for a prediction.
 WORTH_WORKERS = 0.5
@@ -185,7 +185,7 @@ def stack_linear(learners, X):
         A few rows, as the learners take them.
     """
     first = learners[0]
-    declared = isinstance(first, LinearClassifierMixin) or getattr(first, "linear_margins", False)
+    declared = is_linear(first) or getattr(first, "linear_margins", False)
     if not declared or not all(is_one_row(getattr(f, "coef_", None)) for f in learners):
         return None
     array = check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))

@@ -134,6 +134,16 @@ def test_blocks_of_rows_add_up(build, monkeypatch):
     assert_allclose(build(point)(v), whole, rtol=1e-8)
 
 
+@each_container
+def test_the_squares_of_blocks_of_rows_add_up(container, monkeypatch):
+    X, q = random_rows(50, 3), np.random.default_rng(1).random(50)
+    expected = q @ (X * X)
+    for size in (1, 30, 10**6):
+        monkeypatch.setattr(preconditioners, "IN_CACHE", size)
+        result = preconditioners.sum_of_squares(container(X), q)
+        assert_allclose(result, expected, rtol=1e-12)
+
+
 # A sample of the rows
 
 
