@@ -59,7 +59,7 @@ _MODULES = {
     "show_versions": "_versions",
     "softmax": "nn.losses",
 }
-_FOLDERS = ("augment", "nn", "optim", "plotting", "reductions")
+_FOLDERS = ("augment", "estimators", "nn", "optim", "plotting", "reductions")
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,8 @@ from benchmarks.reduction_data import alpha_for, prepared
 from skmlp import OneVsAllClassifier, OneVsOneClassifier, SoftmaxRegression
 
 MOST_ROWS, BIG_ROWS = 20_000, 2000
-# Rounds, an even number: who comes first has to wake the workers. Seconds after which there are no more.
+# Rounds, an even number, since who comes first has to wake the workers; seconds after which there
+# are no more.
 N_ROUNDS, BUDGET = 6, 15
 REDUCTIONS = {
     "one-vs-all": (OneVsAllClassifier, multiclass.OneVsRestClassifier),

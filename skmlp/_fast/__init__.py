@@ -103,7 +103,7 @@ def choose_linear_road(objective: LinearObjective) -> LinearRoad:
     if compiled is None:
         return LinearRoad(READABLE, objective)
     solve, bound = linear.conjugate_gradients, linear.suboptimality_bound
-    return LinearRoad(COMPILED, compiled, solve, bound, compiled.diagonal)
+    return LinearRoad(COMPILED, compiled, solve, bound, linear.compiled_diagonal)
 
 
 def describe_build() -> str:

@@ -6,6 +6,7 @@ cdef int apply(inverse, Py_ssize_t n, double *v, double *z, bint plain) except -
     if plain:
         memcpy(z, v, n * sizeof(double))
     elif isinstance(inverse, MatrixInverse):
+        (<MatrixInverse> inverse).check_size(n)
         (<MatrixInverse> inverse).apply(v, z)
     else:
         result = np.ascontiguousarray(inverse(np.asarray(<double[:n]> v)), np.float64)
@@ -46,7 +47,7 @@ def conjugate_gradients(LinearProgram program, probabilities, gradient, inverse,
     cdef const double *g = <double *> checked("gradient", gradient, cnp.NPY_FLOAT64, n)
     cdef double rho, last_rho, size, share, curvature, decrement = 0
     cdef bint solved, is_last, plain = False
-    program.p.probabilities = program.rows("probabilities", probabilities)
+    cdef void *where = program.rows("probabilities", probabilities)
     for i in range(n):
         residual[i] = -g[i]
     apply(inverse, n, residual, z, plain)
@@ -61,6 +62,8 @@ def conjugate_gradients(LinearProgram program, probabilities, gradient, inverse,
     solved = size == 0
     while n_products < max_cg and rho > 0:
         n_products += 1
+        # A preconditioner may have used the program meanwhile.
+        program.p.probabilities = where
         program.multiply(v, Hv)
         curvature = dot(n, v, Hv)
         if not TINY < curvature < INFINITY:

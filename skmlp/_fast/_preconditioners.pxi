@@ -27,6 +27,11 @@ cdef class MatrixInverse:
                    <double *> cnp.PyArray_DATA(z))
         return z
 
+    cdef int check_size(self, Py_ssize_t n) except -1:
+        if n != self.n_inputs * self.n_outputs:
+            raise ValueError(f"inverse must be that of a matrix for {n} parameters.")
+        return 0
+
     cdef int apply(self, double *v, double *z) except -1:
         cdef double *A = <double *> cnp.PyArray_DATA(self.matrix)
         cdef double one = 1, zero = 0

@@ -88,10 +88,12 @@ class CompiledObjective:
 
     def compiled_build(self, build: Any, stride: int) -> Callable[[Any], Inverse]:
         """Return what builds the same preconditioner at a `CompiledPoint`."""
+        # Not a method of self: X would stay in memory with a circle of references.
         if build is diagonal:
-            return self.diagonal
+            return compiled_diagonal
         compiled = {shared_gram: _linear.shared_gram, full_hessian: _linear.full_hessian}[build]
-        return lambda point: compiled(self.program, point.probabilities, stride)
+        program = self.program
+        return lambda point: compiled(program, point.probabilities, stride)
 
     def at(self, theta: Array) -> "CompiledPoint":
         """Return the objective at theta."""
@@ -103,13 +105,6 @@ class CompiledObjective:
         """Return alpha times the squared norm of the weights."""
         W = theta[: self.n_weights]
         return self.alpha * float(W @ W)
-
-    def diagonal(self, point: "CompiledPoint", ridge: float = 1.0) -> Inverse:
-        """Return `skmlp.nn.preconditioners.diagonal` at a point."""
-        h = _linear.diagonal(self.program, point.probabilities)
-        h[: self.X.shape[1]] += 2 * ridge * self.alpha
-        h = np.where(h > 0, h, 1)[:, None]
-        return lambda v: (v.reshape(len(h), -1) / h).ravel()
 
 
 class CompiledPoint:
@@ -164,14 +159,19 @@ class CompiledPoint:
     @property
     def gradient(self) -> Array:
         """Derivative of J, shape (n_params,)."""
+        self._settle()
+        assert self._gradient is not None
+        return self._gradient
+
+    def _settle(self) -> None:
+        """Compute the gradient, if it is not known: that makes probabilities of residuals."""
         if self._gradient is None:
             self._gradient = self.objective.program.pull_back(self._state, self.theta)
-        return self._gradient
 
     @property
     def probabilities(self) -> Array:
         """Probabilities of the classes, an array over rows."""
-        assert self.gradient is not None
+        self._settle()
         return self._state
 
     def hessian_product(self, v: Array) -> Array:
@@ -205,6 +205,15 @@ class CompiledPoint:
         value += self.objective.penalty(theta)
         came_by = self, image, step, slope
         return CompiledPoint(self.objective, theta, residual, value, came_by=came_by)
+
+
+def compiled_diagonal(point: CompiledPoint, ridge: float = 1.0) -> Inverse:
+    """Return `skmlp.nn.preconditioners.diagonal` at a point."""
+    objective = point.objective
+    h = _linear.diagonal(objective.program, point.probabilities)
+    h[: objective.X.shape[1]] += 2 * ridge * objective.alpha
+    h = np.where(h > 0, h, 1)[:, None]
+    return lambda v: (v.reshape(len(h), -1) / h).ravel()
 
 
 def conjugate_gradients(

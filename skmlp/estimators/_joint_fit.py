@@ -58,15 +58,12 @@ def fit_jointly(estimator, X, y, M, sample_weight):
         X, y, weight = X[some], y[some], weight[some]
     problem = JointProblem(X, y, weight, estimator, solver)
     models, interrupted = solve(problem, M, factor, template, X.dtype)
+    if not interrupted and estimator.solver == "auto" and choose_solver(X.shape[1]) != solver:
+        interrupted = refit_unproven(models, X, y, M, weight)
     if interrupted:
         warn_of_interrupt(estimator, models)
-        return models
-    if estimator.solver == "auto" and choose_solver(X.shape[1]) != solver:
-        for model, signs in zip(models, M.T, strict=True):
-            unproven = model.alpha > 0 and model.suboptimality_bound_ > model.tol * model.loss_
-            if unproven or not model.converged_:
-                refit(model, X, y, signs, weight)
-    warn_of_failures(estimator, models)
+    else:
+        warn_of_failures(estimator, models)
     return models
 
 
@@ -242,14 +239,33 @@ def fitted_models(template, minima, problem, dtype):
     return models
 
 
+def refit_unproven(models, X, y, M, weight):
+    """Fit again one by one what is not proven to be good; return whether that was interrupted."""
+    for model, signs in zip(models, M.T, strict=True):
+        unproven = model.alpha > 0 and model.suboptimality_bound_ > model.tol * model.loss_
+        if unproven or not model.converged_:
+            try:
+                refit(model, X, y, signs, weight)
+            except KeyboardInterrupt:
+                return True
+    return False
+
+
 def refit(model, X, y, signs, weight):
-    """Fit a model of the joint fit again on its own, where a better solver is affordable."""
-    seen = features_seen(model)
-    rows = np.flatnonzero(signs[y])
+    """Fit a model of the joint fit again on its own, where a better solver is affordable.
+
+    An interrupt leaves the model as it was.
+    """
+    alone, rows = clone(model), np.flatnonzero(signs[y])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X[rows], (signs[y[rows]] > 0).astype(int), weight[rows])
-    vars(model).update(seen)
+        # The fit makes a warning of an interrupt.
+        warnings.filterwarnings("error", ".*was interrupted", UserWarning)
+        try:
+            alone.fit(X[rows], (signs[y[rows]] > 0).astype(int), weight[rows])
+        except UserWarning:
+            raise KeyboardInterrupt from None
+    vars(model).update(vars(alone) | features_seen(model))
 
 
 def features_seen(model):

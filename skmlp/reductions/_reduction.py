@@ -194,7 +194,9 @@ class ReductionClassifier(
             X = self._rows(X, reset=first)
             y = self._encode(X, y, known, reset=first)
             X, y, params = self._positive_rows(X, y, params)
-            self.present_ = np.arange(len(self.classes_))
+            if first:
+                self.present_ = np.arange(len(self.classes_))
+            y = self._known_present(y)
             rng = random_generator(self.random_state)
             problems = (
                 self._design(X, y, params.get("sample_weight"), rng)
@@ -285,6 +287,18 @@ class ReductionClassifier(
                 f"got {len(self.present_)} class."
             )
         return codes
+
+    def _known_present(self, y):
+        """Return the index of each row's class among those that a former fit had rows of."""
+        if len(self.present_) == len(self.classes_):
+            return y
+        absent = np.setdiff1d(y, self.present_)
+        if absent.size:
+            raise ValueError(
+                "y must hold only labels that the fit before partial_fit had rows of, "
+                f"{self.classes_[self.present_].tolist()}, got {self.classes_[absent[0]]!r}."
+            )
+        return np.searchsorted(self.present_, y)
 
     def _fit_problems(self, X, y, problems, params, rng, report, learners=None):
         """Fit the learners of the problems, jointly if the estimator offers that."""

@@ -1,5 +1,8 @@
 """The linear objective on both roads: values, derivatives, preconditioners, certificates, fits."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -96,7 +99,7 @@ def test_preconditioners(two_points):
         # The matrices are ill-conditioned, which loses some digits.
         close(theirs.build(compiled)(v), ours.build(readable)(v), dtype, 100)
     expected = preconditioners.diagonal(readable, 10.0)(v)
-    close(compiled.objective.diagonal(compiled, 10.0)(v), expected, dtype)
+    close(linear.compiled_diagonal(compiled, 10.0)(v), expected, dtype)
 
 
 def test_sampled_rows():
@@ -342,3 +345,26 @@ def test_rows_that_steps_describe_are_read_where_they_lie():
     wide = program(X=X[:, :4], narrow=0, **classes)
     own = program(X=X[:, :4].copy(), **classes)
     assert_allclose(wide.image(theta)[:12], own.image(theta)[:12], rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("n_features", [4, 40])
+def test_a_fit_leaves_nothing_in_memory(monkeypatch, solver, n_features):
+    monkeypatch.delenv("SKMLP_ROAD", raising=False)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, n_features)), rng.integers(5, size=300)
+    made = []
+    make = linear.compiled_linear
+
+    def remember(*args):
+        made.append(weakref.ref(objective := make(*args)))
+        return objective
+
+    monkeypatch.setattr(linear, "compiled_linear", remember)
+    gc.disable()
+    try:
+        SoftmaxRegression(1e-3, solver=solver).fit(X, y)
+    finally:
+        gc.enable()
+    assert len(made) == 1
+    assert made[0]() is None

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skmlp import OneVsOneClassifier, SoftmaxRegression
 from skmlp._sklearn import HAS_CALLBACKS
 from skmlp.estimators import _joint_fit
+from skmlp.estimators._solvers import SOLVERS
 from skmlp.optim.columns import Descent
 from skmlp.optim.optimizers import Adam
 
@@ -462,3 +463,26 @@ def test_a_reduction_survives_an_interrupt_of_its_joint_fit(pressed_in):
         model = OneVsOneClassifier(SoftmaxRegression()).fit(X, y)
     assert caught[0].filename == __file__
     assert model.score(X, y) > 0.5
+
+
+def test_an_interrupt_while_problems_are_fitted_again_keeps_what_there_is(monkeypatch):
+    X, y = rows_and_classes(80)
+    model = SoftmaxRegression(1e-4, tol=1e-7, max_iter=30)
+    monkeypatch.setattr(_joint_fit, "refit", lambda *args: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        together = model.fit_code(X, y, ONE_VS_ALL)
+    monkeypatch.undo()
+    assert any(not learner.converged_ for learner in together)
+    calls = []
+
+    def interrupted(*args):
+        calls.append(args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(SOLVERS, "newton", interrupted)
+    with pytest.warns(UserWarning, match="was interrupted; ") as caught:
+        models = model.fit_code(X, y, ONE_VS_ALL)
+    assert len(caught) == len(calls) == 1
+    for learner, expected in zip(models, together, strict=True):
+        assert_array_equal(learner.coef_, expected.coef_)

@@ -234,3 +234,19 @@ def test_weights_of_a_class_without_a_row_stay_what_they_were(groups):
     assert_array_equal(after[2:], before[2:])
     assert not np.allclose(after[:2], before[:2])
     assert_allclose(after.sum(axis=1), 1)
+
+
+def test_it_goes_on_from_a_fit_that_lacked_a_class(groups, reduction, undemanding):
+    X, y = groups
+    some = y != 1
+    model = reduction(sgd, classes=CLASSES, random_state=0, **undemanding).fit(X[some], y[some])
+    less = some & (y != 3)
+    model.partial_fit(X[less], y[less])
+    # The labels are still what they were, and so are the columns.
+    assert model.score(X[some], y[some]) > 0.6
+    P = model.predict_proba(X)
+    assert P.shape == (len(y), 4)
+    assert (P[:, 1] == 0).all()
+    message = r"^y must hold only labels that the fit before partial_fit had rows of, \[0, 2, 3\]"
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X, y)

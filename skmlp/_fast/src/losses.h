@@ -61,16 +61,17 @@ static void NAME(softmax_loss)(const skmlp_program *p, ptrdiff_t m, REAL *restri
         for (i = 0; i < m; i++) loss[i] -= smooth[i];
 }
 
-/* The derivative of the logistic loss of one score by one target, and the loss too. */
+/* The derivative of the logistic loss of one score by one target, and the loss too. A score of -0 has
+ * the sign of 0, as adding 0 gives it. */
 static inline REAL NAME(logistic_slope)(REAL f, REAL t) {
     const REAL E = NAME(exp)(-NAME(magnitude)(f));
-    return (f >= 0 ? (REAL)1 : (REAL)0) - t - NAME(with_sign_of)(E / (1 + E), f);
+    return (f >= 0 ? (REAL)1 : (REAL)0) - t - NAME(with_sign_of)(E / (1 + E), f + 0);
 }
 
 static inline REAL NAME(binary_logistic)(REAL f, REAL t, REAL *d) {
     const REAL E = NAME(exp)(-NAME(magnitude)(f));
     const REAL residual = (f >= 0 ? (REAL)1 : (REAL)0) - t;
-    *d = residual - NAME(with_sign_of)(E / (1 + E), f);
+    *d = residual - NAME(with_sign_of)(E / (1 + E), f + 0);
     return residual * f + NAME(log1p)(E);
 }
 
