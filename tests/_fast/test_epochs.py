@@ -297,6 +297,7 @@ def test_divergence_is_noticed(on_road):
 # Interrupts and threads
 
 
+@pytest.mark.usefixtures("interactive_session")
 def test_an_interrupt_leaves_the_state_after_the_last_epoch(monkeypatch):
     """The signal comes in the middle of an epoch that would take long."""
     monkeypatch.delenv("SKMLP_ROAD", raising=False)

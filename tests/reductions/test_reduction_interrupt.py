@@ -19,14 +19,7 @@ from skmlp import (
     TreeReductionClassifier,
 )
 
-
-@pytest.fixture(autouse=True)
-def as_in_an_interactive_session():
-    """Give Ctrl-C its usual meaning; a test run in the background may ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    after = signal.signal(signal.SIGINT, before)
-    assert after is signal.default_int_handler
+pytestmark = pytest.mark.usefixtures("interactive_session")
 
 
 @pytest.fixture
