@@ -120,8 +120,12 @@ coefs_ : list of ndarray of shape (fan_in, fan_out)
 
 NOTES = """\
 An epoch costs O(n_samples n_weights) time. Memory beyond X: a few copies of the parameters, and
-    the activations of one batch, with lbfgs of all rows. Holding rows out copies X. A row with
-    weight 2 counts twice in the objective, but once in the statistics of batch norm.
+    the activations of one batch, with lbfgs of all rows and a copy of X. Holding rows out copies X.
+    A row with weight 2 counts twice in the objective, but once in the statistics of batch norm.
+
+    With lbfgs, rows that occur several times are evaluated once, and all in an order that does not
+    depend on yours: a row with weight 2 is a row twice, to the last digit. Batch norm, which counts
+    rows, does without.
 
     Training is reproducible bit for bit for a seed, on the same machine and number of threads."""
 

@@ -171,6 +171,9 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             elif self.early_stopping:
                 train, held_out = self._split(rows, random_generator(self.random_state))
                 rows, validation = rows.take(train), rows.take(held_out)
+            # Batch norm takes its statistics from rows as if all had the same weight.
+            if self.optimizer == "lbfgs" and not self.batch_norm:
+                rows = rows.distinct()
             if not self.warm_start:
                 self._forget()
             objective = self._prepare(rows)

@@ -1,9 +1,11 @@
 """Rows of data on their way from the user to an objective."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from skmlp._sklearn import check_features, count_rows
@@ -31,6 +33,28 @@ class Rows:
     def take(self, rows):
         """Return some of the rows."""
         return Rows(self.X[rows], self.targets[rows], self.weight[rows])
+
+    def distinct(self):
+        """Return every distinct row once, with the sum of its weights, in the order of its hash.
+
+        What is computed from all of them together is then the same to the last digit for a row of
+        weight two and a row twice, and for any order of the rows.
+        """
+        _, first, group = np.unique(row_hashes(self), return_index=True, return_inverse=True)
+        distinct = self.take(first)
+        return Rows(distinct.X, distinct.targets, np.bincount(group, weights=self.weight))
+
+
+def row_hashes(rows):
+    """Return a hash of the entries and the target of each row, shape (n_samples,)."""
+    X, targets = rows.X, np.ascontiguousarray(rows.targets)
+    if sp.issparse(X):
+        columns, entries = np.split(X.indices, X.indptr[1:-1]), np.split(X.data, X.indptr[1:-1])
+        parts = zip(columns, entries, targets, strict=True)
+    else:
+        parts = zip(X, targets, strict=True)
+    hashes = [blake2b(b"".join(map(bytes, part)), digest_size=16).digest() for part in parts]
+    return np.array(hashes, dtype="V16")
 
 
 def check_validation_data(estimator, X_val, y_val, sample_weight_val, dtype):

@@ -16,8 +16,7 @@ BATCHES = {
     "batch_size": 16,
     "alpha": 0.01,
 }
-# Some steps and no more: each makes the rounding of a sum in another order visible further up.
-LBFGS = {"optimizer": "lbfgs", "max_iter": 10, "random_state": 0}
+LBFGS = {"optimizer": "lbfgs", "random_state": 0}
 
 # The networks as they come. In double precision they pass all checks.
 DEFAULTS = [
