@@ -2,8 +2,7 @@
 
 import signal
 import threading
-import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from inspect import signature
 
@@ -70,7 +69,7 @@ def fit_learners(template, X, problems, params, *, n_jobs, seeds, name, on_fitte
     calls = ((template, X, list(jobs(piece)), params) for piece in pieces)
     results = fit_pieces(calls, n_workers, n_jobs)
     stop = False
-    with watched_interrupts() as interrupted, closing_quietly(results):
+    with watched_interrupts() as interrupted, closing(results):
         try:
             for piece, fitted in zip(pieces, results, strict=True):
                 for problem, learner in zip(piece, fitted, strict=True):
@@ -147,19 +146,18 @@ def fit_pieces(calls, n_workers, n_jobs):
     if n_workers == 1:
         return (fit_piece(*call) for call in calls)
     # joblib would put the small pieces at the end together again.
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
+    parallel = QuietParallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
     return parallel(delayed(fit_piece)(*call) for call in calls)
 
 
-@contextmanager
-def closing_quietly(results):
-    """Close a generator after the block: joblib warns of work that is thrown away."""
-    try:
-        yield
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            results.close()
+class QuietParallel(Parallel):
+    """Workers whose work may be thrown away without a word: who stops a fit knows that.
+
+    joblib would warn, and a filter of warnings is no help: the workers' threads set theirs.
+    """
+
+    def _warn_exit_early(self):
+        pass
 
 
 def fit_piece(template, X, jobs, params):
