@@ -57,7 +57,7 @@ def run_sgd(estimator, road, theta, recorder):
     """Train for `max_iter` epochs, or until a plateau: see `train_batches`."""
     objective = road.objective
     start = start_point(objective, theta)
-    came_to_rest = train_batches(estimator, objective, theta, recorder, estimator.max_iter)
+    came_to_rest = train_batches(estimator, road.source, theta, recorder, estimator.max_iter)
     training = estimator._training
     with np.errstate(over="ignore", invalid="ignore"):
         point = objective.at(training.theta.astype(np.float64))

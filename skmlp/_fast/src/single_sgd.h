@@ -44,9 +44,11 @@ static REAL NAME(sparse_dot)(const skmlp_program *p, int64_t begin, int64_t end,
     return score;
 }
 
-/* Whether no column occurs twice in a sparse row: they increase, as SciPy sorts them. */
+/* Whether the columns of a sparse row are those of features and none occurs twice: they increase,
+ * as SciPy sorts them, from 0 at least to the last feature at most. */
 static int NAME(increases)(const skmlp_program *p, int64_t begin, int64_t end) {
-    int increases = 1;
+    int increases = begin == end ||
+                    (p->columns[begin] >= 0 && p->columns[end - 1] < p->n_features);
     int64_t s;
     for (s = begin + 1; s < end; s++) increases &= p->columns[s - 1] < p->columns[s];
     return increases;
@@ -95,9 +97,8 @@ static int NAME(single_step)(skmlp_program *p, ptrdiff_t step, NAME(lazy) *lazy,
     ptrdiff_t j;
     if (*row < 0 || *row >= p->n_rows) return BAD_ROW;
     if (p->X == NULL) {
-        const int status = NAME(gather_sparse)(p, row, 1);
-        if (status != DONE) return status;
         begin = p->indptr[*row], end = p->indptr[*row + 1];
+        if (begin < 0 || end < begin || end > p->n_stored) return BAD_INDPTR;
     }
     if (a < 0.5 || !NAME(increases)(p, begin, end)) return NAME(linear_step)(p, step, lazy);
     z = p->X != NULL ? NAME(dot)(d, NAME(row)(p, *row), theta, &squares)
