@@ -314,8 +314,8 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             stopping = EarlyStopping(monitor, self.n_iter_no_change)
         return Recorder(
             IterationCallbacks(self, *given, max_iter),
-            lambda theta: {"theta_": theta},
-            self._training.theta.copy(),
+            lambda theta: {"theta_": theta.copy()},
+            self._training.theta,
             stopping,
             self.early_stopping and stopping is not None,
             self.verbose,

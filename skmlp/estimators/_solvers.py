@@ -114,5 +114,5 @@ def train_batches(estimator, objective, theta, recorder, n_epochs):
         rows=np.flatnonzero(objective.weight),
         batch_size=estimator.batch_size,
         n_epochs=n_epochs,
-        note=lambda training, epoch: recorder(training.theta.copy(), epoch.loss),
+        note=lambda training, epoch: recorder(training.theta, epoch.loss),
     )

@@ -119,9 +119,9 @@ class Network:
         """What the L2 penalty multiplies each squared weight by, shape (n_weights,), or () for 1.
 
         The weights of the last layer count in units of the spread of the targets, all outputs
-        together: ``scale_j^2 / sum(scale^2)`` for output j.
+        together: ``scale_j^2 / sum(scale^2)`` for output j, which is 1 for a single one.
         """
-        if self.output is None:
+        if self.output is None or self.n_outputs == 1:
             return np.ones(())
         factor = np.ones(self.layout.n_params)
         self._last(factor)["W"][...] *= self._output_shares()
