@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 
 from skmlp._sklearn import check_features, count_rows
 from skmlp.estimators._targets import check_row_weights
@@ -31,6 +31,18 @@ class Rows:
     def take(self, rows):
         """Return some of the rows."""
         return Rows(self.X[rows], self.targets[rows], self.weight[rows])
+
+    def converted(self, dtype):
+        """Return the rows with X in a dtype."""
+        return Rows(self.X.astype(dtype, copy=False), self.targets, self.weight)
+
+
+def check_fits(estimator, X, dtype):
+    """Raise what scikit-learn would raise if it converted X to a dtype that some number exceeds."""
+    if X.dtype != dtype:
+        with np.errstate(over="ignore"):
+            extremes = np.array([X.min(), X.max()]).astype(dtype)
+        assert_all_finite(extremes, estimator_name=type(estimator).__name__, input_name="X")
 
 
 def check_validation_data(estimator, X_val, y_val, sample_weight_val, dtype):

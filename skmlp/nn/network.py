@@ -155,11 +155,14 @@ class Network:
         return self.activations(theta, X, len(self.layers))
 
     def activations(self, theta: Array, X: Any, n_layers: int) -> Array:
-        """Return what comes out of the first layers in a prediction, block by block of rows."""
+        """Return what comes out of the first layers in a prediction, block by block of rows.
+
+        It is computed in the dtype of theta.
+        """
         stack = list(zip(self.layers, self.layout.views(theta), strict=True))[:n_layers]
         blocks = []
         for begin in range(0, X.shape[0], BLOCK):
-            Y = X[begin : begin + BLOCK]
+            Y = X[begin : begin + BLOCK].astype(theta.dtype, copy=False)
             for layer, params in stack:
                 Y, _ = layer.forward(params, Y, train=False, rng=None)
             blocks.append(Y)

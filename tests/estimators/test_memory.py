@@ -59,3 +59,21 @@ def test_arrays_as_long_as_the_parameters(peak_of_fit, kind, rows, optimizer, n_
     n_arrays = (2 + n_slots) + (1 + n_slots) + extra
     # Less than half an array for a batch and the rows. AdamW remembers a mask of bytes.
     assert peak < (n_arrays + 0.5) * model.theta_.nbytes
+
+
+@each_road
+@pytest.mark.parametrize("dtypes", [("float32", "float64"), ("float64", "float32")])
+@pytest.mark.parametrize("kind", [MLPNet, MLPNetRegressor])
+def test_dense_rows_are_not_copied_nor_converted_as_a_whole(peak_of_fit, kind, dtypes, road):
+    own, other = dtypes
+    X, y = dense(20_000, dtype=other)
+    for rows in (X.astype(own), X):
+        # Some numbers for each row, beside 300 features.
+        assert peak_of_fit(road, kind((5,), dtype=own, **BRIEF), rows, y) < X.nbytes / 10
+
+
+@each_road
+def test_sparse_rows_are_not_copied(peak_of_fit, road):
+    X, y = sparse(20_000, n_features=200, n_stored=200)
+    model = MLPNet((5,), **BRIEF)
+    assert peak_of_fit(road, model, X, y) < X.data.nbytes / 5

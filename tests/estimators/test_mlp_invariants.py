@@ -286,6 +286,41 @@ def test_the_dtype_of_the_rows_does_not_matter(clouds, kind):
     )
 
 
+@both
+@pytest.mark.parametrize("road", ["compiled", "readable"])
+@pytest.mark.parametrize("dtypes", [("float32", "float64"), ("float64", "float32")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        RANDOM,
+        {"early_stopping": True},
+        {"early_stopping": True, "monitor": "neg_mean_squared_error"},
+        {"batch_size": 1},
+        {"hidden_layer_sizes": (), "optimizer": "sgd", "batch_size": 1},
+        {"optimizer": "lbfgs"},
+    ],
+    ids=["plain", "random", "stopping", "scored", "single rows", "linear", "lbfgs"],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+@truncated
+def test_rows_of_the_other_precision_train_as_if_converted(
+    clouds, kind, options, dtypes, road, order, monkeypatch
+):
+    monkeypatch.setenv("SKMLP_ROAD", road)
+    X, y = clouds
+    own, other = dtypes
+    X = np.asarray(X, other, order=order)
+    model = kind(**{**SHORT, **options}, dtype=own)
+    weight = np.arange(len(X)) % 5 * 1.0
+    for data in ((y,), (y, weight)):
+        converted = clone(model).fit(X.astype(own), *data)
+        model.fit(X, *data)
+        assert_array_equal(model.theta_, converted.theta_)
+        assert model.loss_curve_ == converted.loss_curve_
+        assert model.validation_scores_ == converted.validation_scores_
+
+
 # Randomness
 
 
