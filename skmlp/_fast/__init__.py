@@ -83,14 +83,17 @@ class LinearRoad:
     ----------
     name : {"compiled", "readable"}
         The road.
+    definition : LinearObjective
+        What is minimized; batches are made of it on both roads.
     objective : LinearObjective or CompiledObjective
-        Has ``at(theta)``, a point that solvers know.
+        The same with points of the road: it has ``at(theta)``, a point that solvers know.
     solve, bound, diagonal : callable
         `conjugate_gradients`, `suboptimality_bound` and the preconditioner `diagonal` for such
         points.
     """
 
     name: str
+    definition: LinearObjective
     objective: Any
     solve: Callable[..., Any] = conjugate_gradients
     bound: Callable[..., float] = suboptimality_bound
@@ -101,9 +104,9 @@ def choose_linear_road(objective: LinearObjective) -> LinearRoad:
     """Return the road that the minimization of a linear objective takes."""
     compiled = linear.compiled_linear(objective) if is_open() else None
     if compiled is None:
-        return LinearRoad(READABLE, objective)
+        return LinearRoad(READABLE, objective, objective)
     solve, bound = linear.conjugate_gradients, linear.suboptimality_bound
-    return LinearRoad(COMPILED, compiled, solve, bound, linear.compiled_diagonal)
+    return LinearRoad(COMPILED, objective, compiled, solve, bound, linear.compiled_diagonal)
 
 
 def describe_build() -> str:

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmlp._fast import READABLE, LinearRoad, choose_linear_road
+from skmlp._fast import choose_linear_road
 from skmlp._sklearn import CallbackSupportMixin, with_callbacks
 from skmlp._spec import check_bool, check_integer, check_option, check_real
 from skmlp.estimators._base import (
@@ -292,7 +292,7 @@ class SoftmaxRegression(
         columns = self._columns(rows, all_classes=self.solver_ == "sgd")
         objective = self._objective(rows, columns)
         is_sgd = self.solver_ == "sgd"
-        road = LinearRoad(READABLE, objective) if is_sgd else choose_linear_road(objective)
+        road = choose_linear_road(objective)
         theta = columns.pack(*self._start())
         recorder = self._recorder(given, theta, columns, validation, self.max_iter)
         self.road_ = road.name
