@@ -7,7 +7,10 @@ five arrays of scores (n, C), and of coefficients five (newton, sgd) or twenty-f
 with newton one of (d, d). To all of these come three numbers of eight bytes for each row (class,
 weight and order), and four megabytes of batches and blocks. *share of X* compares with a fit to
 half of the rows: for a megabyte more of X the peak grows by so much. A copy of X would be 1.
-*float64 to 32* is ``MLPNet`` as it is by default, which computes in float32, and so converts X.
+*float64 to 32* is ``MLPNet`` as it is by default, which computes in float32, and so converts X,
+batch by batch. No room in the bound have: with ``MLPNet``, a copy of the parameters and the slots,
+to which an epoch goes back if it is interrupted or fails; with newton, the point and the step
+before, which prove how good the end is; with lbfgs, that twenty of its arrays are float64.
 """
 
 import numpy as np

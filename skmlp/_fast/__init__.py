@@ -83,17 +83,17 @@ class LinearRoad:
     ----------
     name : {"compiled", "readable"}
         The road.
-    source : LinearObjective
-        What is minimized.
+    definition : LinearObjective
+        What is minimized; batches are made of it on both roads.
     objective : LinearObjective or CompiledObjective
-        The same, with ``at(theta)``, a point that solvers know.
+        The same with points of the road: it has ``at(theta)``, a point that solvers know.
     solve, bound, diagonal : callable
         `conjugate_gradients`, `suboptimality_bound` and the preconditioner `diagonal` for such
         points.
     """
 
     name: str
-    source: LinearObjective
+    definition: LinearObjective
     objective: Any
     solve: Callable[..., Any] = conjugate_gradients
     bound: Callable[..., float] = suboptimality_bound

@@ -70,6 +70,7 @@ cdef extern from "program.h":
         skmlp_optimizer optimizer
         Py_ssize_t n_rows, n_stored
         const void *X
+        int X_is_other
         const void *values
         const int32_t *columns
         const int64_t *indptr
@@ -449,7 +450,8 @@ cdef class Executor:
         theta : ndarray of shape (n_params,)
             The parameters; changed in place.
         X : ndarray of shape (n_rows, n_features), or tuple of values, columns and indptr
-            The rows; columns are int32, indptr is int64.
+            The rows; dense ones may be float32 or float64 whatever the program is, columns are
+            int32, indptr is int64.
         targets : ndarray of shape (n_rows,) of int64, or (n_rows, n_outputs)
             Class indices for the softmax loss, else real numbers.
         weight : ndarray of shape (n_rows,) of float64
@@ -583,7 +585,9 @@ cdef class Executor:
             p.columns = <int32_t *> address("columns", columns, np.dtype(np.int32), (p.n_stored,))
             p.indptr = <int64_t *> address("indptr", indptr, np.dtype(np.int64), (n + 1,))
         else:
-            p.X = address("X", X, self.dtype, (n, p.n_features))
+            p.X_is_other = X.dtype != self.dtype
+            dtype = np.dtype(np.float32 if self.dtype == np.float64 else np.float64)
+            p.X = address("X", X, dtype if p.X_is_other else self.dtype, (n, p.n_features))
         if p.loss == SOFTMAX:
             p.targets = address("targets", targets, np.dtype(np.int64), (n,))
         else:

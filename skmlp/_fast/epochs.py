@@ -27,6 +27,7 @@ from skmlp.optim.training import Epoch, EpochRunner, Training, checked_epoch
 
 # Column numbers and sizes of matrices are 32-bit integers in the program.
 LARGEST_SIZE = 2**31 - 1
+FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
 def compiled_epochs(training: Training, objective: Any, batch_size: int) -> EpochRunner | None:
@@ -45,7 +46,7 @@ def compiled_epochs(training: Training, objective: Any, batch_size: int) -> Epoc
     if describe is None:
         return None
     theta, X = training.theta, objective.X
-    if theta.dtype != X.dtype or theta.dtype not in (np.float32, np.float64):
+    if theta.dtype != objective.dtype or not {theta.dtype, X.dtype} <= FLOATS:
         return None
     if max(*X.shape, batch_size) > LARGEST_SIZE or not batch_size:
         return None
@@ -63,7 +64,7 @@ def describe_network(objective: NetworkObjective) -> Fields:
     layout, output = network.layout, network.output
     layers, input_dropout = network_fields(network)
     decay = objective.decay if objective.alpha else 0.0
-    dtype = objective.X.dtype
+    dtype = objective.dtype
     units = None
     if output is not None:
         units = [array.astype(dtype) for array in (output.scale, output.shift)]
@@ -138,14 +139,14 @@ class CompiledEpochs:
         units: list[Array] | None,
         kernels: str | None = None,
     ) -> None:
-        X = objective.X
+        X, dtype = objective.X, objective.dtype
         self.n_weights, n_learned = sizes
         optimizer_fields(training, self.n_weights)
         loss = loss_fields(objective.loss)
         n_outputs = layers[-1]["fan_out"]
-        self.X, most_stored = program_rows(X)
+        self.X, most_stored = program_rows(X, dtype, batch_size)
         self.fixed = {
-            "targets": program_targets(objective.loss, objective.y, X.dtype, n_outputs),
+            "targets": program_targets(objective.loss, objective.y, dtype, n_outputs),
             "weight": np.ascontiguousarray(objective.weight, np.float64),
             "n_counted": float(n_counted),
             "penalty": penalty,
@@ -157,7 +158,7 @@ class CompiledEpochs:
             n_params=len(training.theta),
             n_weights=self.n_weights,
             n_learned=n_learned,
-            dtype=X.dtype,
+            dtype=dtype,
             batch_size=batch_size,
             input_dropout=input_dropout,
             is_sparse=sp.issparse(X),
@@ -201,19 +202,22 @@ def schedule_values(schedule: Schedule, epoch: int, n_batches: int) -> Array:
         return np.array([schedule(epoch + i / n_batches) for i in range(n_batches)], np.float64)
 
 
-def program_rows(X: Any) -> tuple[Any, int]:
-    """Return rows as a program wants them, and the most stored entries of a sparse row.
+def program_rows(X: Any, dtype: np.dtype[Any], batch_size: int) -> tuple[Any, int]:
+    """Return rows as a program of a dtype wants them, and the most stored entries of a sparse row.
 
-    Dense rows are copied only if they are not contiguous; a sparse array's column numbers only if
-    they are not 32-bit integers.
+    Dense rows are copied only if they are not contiguous, or if steps of single rows, which read
+    them where they are, would have to convert them; what is sparse only if it has another dtype,
+    or column numbers that are not 32-bit integers.
     """
     if not sp.issparse(X):
-        return np.ascontiguousarray(X), 0
+        is_ready = X.flags.c_contiguous and batch_size > 1
+        return X if is_ready else np.ascontiguousarray(X, dtype), 0
     if X.format != "csr":
         raise NotBuiltIn(f"{X.format} rows")
     indptr = X.indptr.astype(np.int64)
     columns = np.ascontiguousarray(X.indices, np.int32)
-    return (np.ascontiguousarray(X.data), columns, indptr), int(np.diff(indptr).max(initial=0))
+    values = np.ascontiguousarray(X.data, dtype)
+    return (values, columns, indptr), int(np.diff(indptr).max(initial=0))
 
 
 def program_targets(loss: Loss, y: Array, dtype: np.dtype[Any], n_outputs: int) -> Array:

@@ -122,7 +122,8 @@ class Recorder:
     callbacks : IterationCallbacks
         Who else is to be told.
     attributes : callable
-        Turns parameters theta into the fitted attributes of a model that stops there.
+        Turns parameters theta into the fitted attributes of a model that stops there, which do
+        not change when theta does.
     theta : ndarray of shape (n_params,)
         Where the fit starts.
     stopping : EarlyStopping, default=None
@@ -140,7 +141,8 @@ class Recorder:
     Attributes
     ----------
     theta : ndarray of shape (n_params,)
-        The latest parameters, kept for a fit that is interrupted.
+        The latest parameters, kept for a fit that is interrupted; those of a training itself, not
+        a copy, which is back at the end of its last epoch then.
     losses : list of float
         The objective after every iteration.
     history : list of dict
@@ -199,4 +201,4 @@ class Recorder:
     @property
     def stopped_early(self):
         """Whether `stopping` ended the fit."""
-        return self.stop_early and self.stopping.stopped
+        return self.stop_early and self.stopping.reached

@@ -55,7 +55,7 @@ class ScoreColumns:
 
         Rows of a class without a column have no weight; they get any column.
         """
-        if self.n_classes == 2:
+        if self.n_classes == 2 or len(self.present) == self.n_classes:
             return codes
         return np.minimum(np.searchsorted(self.present, codes), len(self.present) - 1)
 

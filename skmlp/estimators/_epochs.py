@@ -6,7 +6,7 @@ import numpy as np
 
 from skmlp._fast import choose_road
 from skmlp.optim.batches import epoch_batches
-from skmlp.optim.early_stopping import EarlyStopping
+from skmlp.optim.early_stopping import Plateau
 from skmlp.optim.training import run_epochs
 
 
@@ -48,16 +48,16 @@ def train_epochs(
     training = estimator._training
     schedule = schedule.over(max(estimator.max_iter, training.epoch + n_epochs))
     patience = np.inf if recorder.stop_early else estimator.n_iter_no_change
-    plateau = EarlyStopping(lambda theta: recorder.losses[-1], patience, estimator.tol, unit)
+    plateau = Plateau(patience, estimator.tol, unit)
 
     def listen(training, epoch):
         stop = note(training, epoch)
         watched = recorder.stopping.losses if recorder.stopping else recorder.losses
         training.react(watched[-1])
-        at_rest = training.epoch > schedule.settled_at and plateau(training.theta)
+        at_rest = training.epoch > schedule.settled_at and plateau.note(recorder.losses[-1])
         return at_rest or stop
 
     batches = partial(epoch_batches, rows, batch_size, estimator.shuffle)
     estimator.road_, run = choose_road(training, objective, batch_size)
     run_epochs(training, objective, schedule, batches, n_epochs, [listen], run)
-    return plateau.stopped
+    return plateau.reached

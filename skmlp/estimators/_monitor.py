@@ -66,7 +66,7 @@ class Monitor:
 
     def __call__(self, theta):
         """Return what is to fall: the loss, or the negative score."""
-        loss = self.objective.mean_loss(theta.astype(self.rows.X.dtype))
+        loss = self.objective.mean_loss(theta.astype(self.rows.X.dtype, copy=False))
         self.losses.append(loss * self.objective.unit)
         if self.scorer is None:
             self.scores.append(-self.losses[-1])
@@ -75,7 +75,8 @@ class Monitor:
         return -self.scores[-1]
 
     def _score(self, theta):
-        self.estimator.theta_ = theta
+        # A scorer may keep what it sees, and theta moves on.
+        self.estimator.theta_ = theta.copy()
         try:
             score = float(self.scorer(self.estimator, self.rows.X, self.y, **self.weighted))
         except Exception as error:

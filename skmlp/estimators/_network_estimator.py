@@ -27,9 +27,10 @@ from skmlp.estimators._network_pieces import (
     network_dtype,
     network_optimizer,
     network_schedule,
+    row_dtypes,
 )
 from skmlp.estimators._network_training import train_batches, train_whole, warn_if_useless
-from skmlp.estimators._rows import Rows, check_validation_data, random_split
+from skmlp.estimators._rows import Rows, check_fits, check_validation_data, random_split
 from skmlp.estimators._targets import check_row_weights
 from skmlp.nn.activations import get_activation
 from skmlp.nn.backprop import NetworkObjective
@@ -139,8 +140,9 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         ----------
         X : array-like or sparse array of shape (n_samples, n_features)
             Training rows. Features should have about the same scale: put a ``StandardScaler``
-            before the network. Converted once to the dtype of the computation, and to CSR if
-            sparse.
+            before the network. float32 and float64 are used as they are, and so is CSR: batches
+            are brought to the dtype of the computation. Anything else is converted once, as are
+            sparse rows of another dtype, and all rows for L-BFGS.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -170,7 +172,8 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
                 validation = emphasized(validation, factors, "sample_weight_val")
             elif self.early_stopping:
                 train, held_out = self._split(rows, random_generator(self.random_state))
-                rows, validation = rows.take(train), rows.take(held_out)
+                validation = rows.take(held_out).converted(network_dtype(self))
+                rows = rows.take(train)
             # Batch norm takes its statistics from rows as if all had the same weight.
             if self.optimizer == "lbfgs" and not self.batch_norm:
                 rows = rows.distinct()
@@ -221,10 +224,11 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             y,
             reset=reset,
             accept_sparse="csr",
-            dtype=network_dtype(self),
+            dtype=row_dtypes(self, X),
             multi_output=True,
             y_numeric=is_regressor(self),
         )
+        check_fits(self, X, network_dtype(self))
         targets = self._encode(y, "y", known)
         weight = check_row_weights(sample_weight, len(targets))
         factors = self._class_factors(targets, weight, n_present)
@@ -286,6 +290,7 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             rows.weight,
             alpha=self.alpha,
             augment=checked_augment(self.augment),
+            dtype=network_dtype(self),
         )
 
     def _start_training(self, rows, goes_on):
@@ -317,8 +322,8 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             stopping = EarlyStopping(monitor, self.n_iter_no_change)
         return Recorder(
             IterationCallbacks(self, *given, max_iter),
-            lambda theta: {"theta_": theta},
-            self._training.theta.copy(),
+            lambda theta: {"theta_": theta.copy()},
+            self._training.theta,
             stopping,
             self.early_stopping and stopping is not None,
             self.verbose,

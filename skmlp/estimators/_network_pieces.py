@@ -110,6 +110,17 @@ def network_dtype(estimator):
     return np.dtype(estimator.dtype)
 
 
+def row_dtypes(estimator, X):
+    """Return the dtypes in which training rows may stay; any other is converted to the first.
+
+    L-BFGS, which takes all rows at once, would convert them again and again, and to convert sparse
+    rows batch by batch would spare little: their column numbers stay as they are.
+    """
+    dtype = network_dtype(estimator)
+    is_converted = estimator.optimizer == "lbfgs" or issparse(X)
+    return dtype if is_converted else [dtype, np.float32, np.float64]
+
+
 def epochs_to_make(learning_rate, max_iter, epoch, n_batches):
     """Return how many epochs a call of fit makes; with the automatic schedule it ends them."""
     left = auto_epochs(n_batches) - epoch

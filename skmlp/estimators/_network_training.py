@@ -28,7 +28,7 @@ def train_batches(estimator, objective, recorder, n_epochs):
 
     def note(training, epoch):
         stop = recorder(
-            training.theta.copy(),
+            training.theta,
             epoch.loss * unit,
             rate=epoch.rate,
             gradient_norm=epoch.gradient_norm * unit,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 
 from skmlp._sklearn import check_features, count_rows
 from skmlp.estimators._targets import check_row_weights
@@ -34,6 +34,10 @@ class Rows:
         """Return some of the rows."""
         return Rows(self.X[rows], self.targets[rows], self.weight[rows])
 
+    def converted(self, dtype):
+        """Return the rows with X in a dtype."""
+        return Rows(self.X.astype(dtype, copy=False), self.targets, self.weight)
+
     def distinct(self):
         """Return every distinct row once, with the sum of its weights, in the order of its hash.
 
@@ -50,11 +54,20 @@ def row_hashes(rows):
     X, targets = rows.X, np.ascontiguousarray(rows.targets)
     if sp.issparse(X):
         columns, entries = np.split(X.indices, X.indptr[1:-1]), np.split(X.data, X.indptr[1:-1])
-        parts = zip(columns, entries, targets, strict=True)
+        # As many bytes for every target: of the rest, the length says how many entries there are.
+        arrays = zip(targets, columns, entries, strict=True)
     else:
-        parts = zip(X, targets, strict=True)
-    hashes = [blake2b(b"".join(map(bytes, part)), digest_size=16).digest() for part in parts]
-    return np.array(hashes, dtype="V16")
+        arrays = zip(targets, X, strict=True)
+    texts = (b"".join(array.tobytes() for array in row) for row in arrays)
+    return np.array([blake2b(text, digest_size=16).digest() for text in texts], dtype="V16")
+
+
+def check_fits(estimator, X, dtype):
+    """Raise what scikit-learn would raise if it converted X to a dtype that some number exceeds."""
+    if X.dtype != dtype:
+        with np.errstate(over="ignore"):
+            extremes = np.array([X.min(), X.max()]).astype(dtype)
+        assert_all_finite(extremes, estimator_name=type(estimator).__name__, input_name="X")
 
 
 def check_validation_data(estimator, X_val, y_val, sample_weight_val, dtype):

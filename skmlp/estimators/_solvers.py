@@ -55,15 +55,15 @@ def run_lbfgs(estimator, road, theta, recorder):
 
 def run_sgd(estimator, road, theta, recorder):
     """Train for `max_iter` epochs, or until a plateau: see `train_batches`."""
-    objective = road.objective
-    start = start_point(objective, theta)
-    came_to_rest = train_batches(estimator, road.source, theta, recorder, estimator.max_iter)
+    # Of the point itself nothing may stay in memory while batches are made.
+    start_value = start_point(road.objective, theta).value
+    came_to_rest = train_batches(estimator, road.definition, theta, recorder, estimator.max_iter)
     training = estimator._training
     with np.errstate(over="ignore", invalid="ignore"):
-        point = objective.at(training.theta.astype(np.float64))
+        point = road.objective.at(training.theta.astype(np.float64))
         size = np.linalg.norm(point.gradient)
     # Ten times what no knowledge at all costs is no model.
-    if not point.value <= 10 * max(start.value, np.log(2)) or not np.isfinite(size):
+    if not point.value <= 10 * max(start_value, np.log(2)) or not np.isfinite(size):
         raise diverged(training.epoch, point.value)
     return Minimum(point, len(recorder.losses), converged=came_to_rest)
 
@@ -114,5 +114,5 @@ def train_batches(estimator, objective, theta, recorder, n_epochs):
         rows=np.flatnonzero(objective.weight),
         batch_size=estimator.batch_size,
         n_epochs=n_epochs,
-        note=lambda training, epoch: recorder(training.theta.copy(), epoch.loss),
+        note=lambda training, epoch: recorder(training.theta, epoch.loss),
     )

@@ -37,15 +37,17 @@ class NetworkObjective:
     loss : Loss
         A function of the scores of one row.
     X : ndarray or CSR array of shape (n_samples, n_features)
-        The rows; float32 or float64, never copied.
+        The rows; float32 or float64, never copied as a whole.
     y : ndarray
-        Targets as `loss` wants them; real numbers are brought to the dtype of X.
+        Targets as `loss` wants them; real numbers are brought to the dtype of the computation.
     weight : ndarray of shape (n_samples,)
         Weights of the rows, positive.
     alpha : float
         Strength of the L2 penalty.
     augment : callable, default=None
         ``(X, y, rng) -> (X, y)``, applied to the rows of a batch in training.
+    dtype : dtype, default=None
+        Of the computation, to which the rows of a batch are brought; None means that of X.
 
     Attributes
     ----------
@@ -67,14 +69,16 @@ class NetworkObjective:
         *,
         alpha: float,
         augment: Augment | None = None,
+        dtype: Any = None,
     ) -> None:
         self.network = network
         self.loss = loss
         self.X = X
-        self.y = y.astype(X.dtype, copy=False) if y.dtype.kind == "f" else y
+        self.dtype = np.dtype(X.dtype if dtype is None else dtype)
+        self.y = y.astype(self.dtype, copy=False) if y.dtype.kind == "f" else y
         self.unit = 1.0 if network.output is None else network.output.unit
         self.weight = weight / weight.sum(dtype=np.float64) / self.unit
-        self.decay = 2 * float(alpha) * network.penalty_factor.astype(X.dtype)
+        self.decay = 2 * float(alpha) * network.penalty_factor.astype(self.dtype)
         self.alpha = alpha
         self.augment = augment
         self._workplace: tuple[Array, Views, Array, Views] | None = None
@@ -90,7 +94,7 @@ class NetworkObjective:
         Parameters
         ----------
         theta : ndarray of shape (n_params,)
-            Where, in the dtype of X. Batch norm updates its statistics there.
+            Where, in the dtype of the computation. Batch norm updates its statistics there.
         rows : ndarray of int or slice, default=all
             The batch, drawn uniformly.
         rng : numpy.random.Generator, default=None
@@ -142,7 +146,8 @@ class NetworkObjective:
         rng: Rng,
     ) -> float:
         """Return the value, and write its derivative in weights and biases into `gradient`."""
-        X, y, weight = pick(self.X, rows), self.y[rows], self.weight[rows]
+        X = pick(self.X, rows).astype(self.dtype, copy=False)
+        y, weight = self.y[rows], self.weight[rows]
         weight = weight * (len(self.weight) / len(weight))
         if self.augment is not None:
             X, y = self.augment(X, y, rng)
@@ -169,7 +174,7 @@ class NetworkPoint:
     Attributes
     ----------
     theta : ndarray of shape (n_params,)
-        Where, in double precision; the network computes in the dtype of its rows.
+        Where, in double precision; the objective computes in its own.
     value : float
         J(theta) / unit.
     gradient : ndarray of shape (n_params,)
@@ -178,7 +183,7 @@ class NetworkPoint:
 
     def __init__(self, objective: NetworkObjective, theta: Array) -> None:
         self.objective = objective
-        narrow = theta.astype(objective.X.dtype)
+        narrow = theta.astype(objective.dtype)
         self.value, gradient = objective.value_and_gradient(narrow)
         self.gradient = gradient.astype(theta.dtype)
         # The statistics of batch norm are those of these rows.

@@ -16,6 +16,9 @@ import numpy.typing as npt
 from skmlp._spec import Spec, check_option, resolve
 from skmlp.nn.parameters import Array
 
+# Numbers that are drawn at a time.
+BLOCK = 2**16
+
 
 @dataclass
 class Initializer(Spec):
@@ -84,13 +87,18 @@ class _Scaled(Initializer):
     ) -> Array:
         """Draw independent weights in float64 and round them to `dtype`."""
         deviation = math.sqrt(self.variance(fan_in, fan_out))
-        if self.distribution == "normal":
-            W = rng.normal(0.0, deviation, (fan_in, fan_out))
-        else:
-            # The variance of a uniform number between -bound and bound is bound^2 / 3.
-            bound = math.sqrt(3) * deviation
-            W = rng.uniform(-bound, bound, (fan_in, fan_out))
-        return W.astype(dtype, copy=False)
+        # The variance of a uniform number between -bound and bound is bound^2 / 3.
+        bound = math.sqrt(3) * deviation
+        W = np.empty((fan_in, fan_out), dtype)
+        # Some rows at a time, which are the same numbers: W is never there in float64 as a whole.
+        n_rows = max(BLOCK // fan_out, 1)
+        for begin in range(0, fan_in, n_rows):
+            rows = W[begin : begin + n_rows]
+            if self.distribution == "normal":
+                rows[...] = rng.normal(0.0, deviation, rows.shape)
+            else:
+                rows[...] = rng.uniform(-bound, bound, rows.shape)
+        return W
 
 
 @dataclass

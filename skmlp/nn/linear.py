@@ -42,6 +42,8 @@ class LinearObjective:
 
     Attributes
     ----------
+    dtype : dtype
+        Of X, and of a theta that is trained.
     n_params : int
         Length of theta: first W row by row, shape (n_features, n_outputs), then b.
 
@@ -65,6 +67,7 @@ class LinearObjective:
         self.loss = loss
         self.X = X
         self.X_T = X.T
+        self.dtype = X.dtype
         self.y = y
         self.weight = weight / weight.sum(dtype=np.float64)
         self.n_positive = np.count_nonzero(self.weight)

@@ -119,9 +119,9 @@ class Network:
         """What the L2 penalty multiplies each squared weight by, shape (n_weights,), or () for 1.
 
         The weights of the last layer count in units of the spread of the targets, all outputs
-        together: ``scale_j^2 / sum(scale^2)`` for output j.
+        together: ``scale_j^2 / sum(scale^2)`` for output j, which is 1 for a single one.
         """
-        if self.output is None:
+        if self.output is None or self.n_outputs == 1:
             return np.ones(())
         factor = np.ones(self.layout.n_params)
         self._last(factor)["W"][...] *= self._output_shares()
@@ -155,11 +155,14 @@ class Network:
         return self.activations(theta, X, len(self.layers))
 
     def activations(self, theta: Array, X: Any, n_layers: int) -> Array:
-        """Return what comes out of the first layers in a prediction, block by block of rows."""
+        """Return what comes out of the first layers in a prediction, block by block of rows.
+
+        It is computed in the dtype of theta.
+        """
         stack = list(zip(self.layers, self.layout.views(theta), strict=True))[:n_layers]
         blocks = []
         for begin in range(0, X.shape[0], BLOCK):
-            Y = X[begin : begin + BLOCK]
+            Y = X[begin : begin + BLOCK].astype(theta.dtype, copy=False)
             for layer, params in stack:
                 Y, _ = layer.forward(params, Y, train=False, rng=None)
             blocks.append(Y)

@@ -8,13 +8,11 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class EarlyStopping:
-    """A listener that stops an iterative method after some iterations without improvement.
+class Plateau:
+    """Notices when a loss has not improved for some iterations.
 
     Parameters
     ----------
-    loss : callable
-        Given the parameters theta, returns the monitored loss; smaller is better.
     patience : int or inf
         Iterations in a row that may pass without improvement.
     tol : float, default=0.0
@@ -26,15 +24,52 @@ class EarlyStopping:
     Attributes
     ----------
     losses : list of float
-        The monitored loss after every iteration.
+        The loss after every iteration.
     best_loss : float
         The lowest of them.
-    best_theta : ndarray of shape (n_params,) or None
-        A copy of the parameters that had it.
     best_iter : int
         Iteration that had it, from 1.
-    stopped : bool
-        Whether the last call asked to stop.
+    reached : bool
+        Whether the last `patience` iterations were no improvement.
+    """
+
+    def __init__(self, patience: float, tol: float = 0.0, unit: float | None = None) -> None:
+        self.patience = patience
+        self.tol = tol
+        self.unit = unit
+        self.losses: list[float] = []
+        self.best_loss = np.inf
+        self.best_iter = 0
+        self.reached = False
+        self._last_improvement = 0
+
+    def note(self, loss: float) -> bool:
+        """Take note of the loss of an iteration; return whether the plateau is reached."""
+        self.losses.append(loss)
+        n_iter = len(self.losses)
+        unit = abs(self.best_loss) if self.unit is None else self.unit
+        if n_iter == 1 or loss < self.best_loss - self.tol * unit:
+            self._last_improvement = n_iter
+        if loss < self.best_loss:
+            self.best_loss, self.best_iter = loss, n_iter
+        self.reached = n_iter - self._last_improvement >= self.patience
+        return self.reached
+
+
+class EarlyStopping(Plateau):
+    """A listener that stops an iterative method at a plateau, and keeps the best parameters.
+
+    Parameters
+    ----------
+    loss : callable
+        Given the parameters theta, returns the monitored loss; smaller is better.
+    patience, tol, unit
+        See `Plateau`.
+
+    Attributes
+    ----------
+    best_theta : ndarray of shape (n_params,) or None
+        A copy of the parameters that had the lowest loss.
     """
 
     def __init__(
@@ -44,26 +79,13 @@ class EarlyStopping:
         tol: float = 0.0,
         unit: float | None = None,
     ) -> None:
+        super().__init__(patience, tol, unit)
         self.loss = loss
-        self.patience = patience
-        self.tol = tol
-        self.unit = unit
-        self.losses: list[float] = []
-        self.best_loss = np.inf
         self.best_theta: Array | None = None
-        self.best_iter = 0
-        self.stopped = False
-        self._last_improvement = 0
 
     def __call__(self, theta: Array) -> bool:
         """Take note of new parameters; return whether to stop."""
-        loss = self.loss(theta)
-        self.losses.append(loss)
-        n_iter = len(self.losses)
-        unit = abs(self.best_loss) if self.unit is None else self.unit
-        if n_iter == 1 or loss < self.best_loss - self.tol * unit:
-            self._last_improvement = n_iter
-        if loss < self.best_loss:
-            self.best_loss, self.best_iter, self.best_theta = loss, n_iter, theta.copy()
-        self.stopped = n_iter - self._last_improvement >= self.patience
-        return self.stopped
+        stop = self.note(self.loss(theta))
+        if self.best_iter == len(self.losses):
+            self.best_theta = theta.copy()
+        return stop

@@ -46,7 +46,6 @@ class Past:
         return cls(deque(maxlen=memory), deque(maxlen=WINDOW + 1))
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def lbfgs(
     point: P,
     *,
@@ -95,32 +94,35 @@ def lbfgs(
     steps, values = past.steps, past.values
     if not values:
         values.append(point.value)
-    while minimum.n_iter < max_iter and not minimum.converged:
-        point = minimum.point
-        if minimum.n_iter & (minimum.n_iter - 1) == 0:
-            precondition = preconditioner(point)
-        direction = -two_loop(point.gradient, steps, precondition)
-        slope = float(point.gradient @ direction)
-        trial = None
-        if slope < 0:
-            trial, _ = line_search(point, direction, point.image(direction), slope)
-        if trial is None and steps:
-            # What is remembered misleads: forget it, and go down the slope.
-            steps.clear()
-            continue
-        if trial is None:
-            minimum.converged = -slope <= ROUNDING * abs(point.value)
-            break
-        minimum.n_iter += 1
-        minimum.point = trial
-        remember(steps, trial.theta - point.theta, trial.gradient - point.gradient)
-        values.append(trial.value)
-        goal = tol * (abs(trial.value) if unit is None else unit)
-        gain = max(point.value - trial.value, -slope / 2)
-        left = max(values[0] - trial.value, -slope / 2)
-        minimum.converged = gain <= 1e-3 * goal or (len(values) > WINDOW and left <= goal)
-        if on_step(trial):
-            break
+    # Far too long a trial step may overflow; its infinite value then tells the line search. A
+    # decorator would do, too, but keep the point where all starts in memory to the end.
+    with np.errstate(over="ignore", invalid="ignore"):
+        while minimum.n_iter < max_iter and not minimum.converged:
+            point = minimum.point
+            if minimum.n_iter & (minimum.n_iter - 1) == 0:
+                precondition = preconditioner(point)
+            direction = -two_loop(point.gradient, steps, precondition)
+            slope = float(point.gradient @ direction)
+            trial = None
+            if slope < 0:
+                trial, _ = line_search(point, direction, point.image(direction), slope)
+            if trial is None and steps:
+                # What is remembered misleads: forget it, and go down the slope.
+                steps.clear()
+                continue
+            if trial is None:
+                minimum.converged = -slope <= ROUNDING * abs(point.value)
+                break
+            minimum.n_iter += 1
+            minimum.point = trial
+            remember(steps, trial.theta - point.theta, trial.gradient - point.gradient)
+            values.append(trial.value)
+            goal = tol * (abs(trial.value) if unit is None else unit)
+            gain = max(point.value - trial.value, -slope / 2)
+            left = max(values[0] - trial.value, -slope / 2)
+            minimum.converged = gain <= 1e-3 * goal or (len(values) > WINDOW and left <= goal)
+            if on_step(trial):
+                break
     return minimum
 
 

@@ -77,8 +77,6 @@ Inverse = Callable[[Array], Array]
 Solver = Callable[..., "Solution"]
 
 
-# Far too long a trial step may overflow; its infinite value then tells the line search.
-@np.errstate(over="ignore", invalid="ignore")
 def newton(
     point: C,
     *,
@@ -131,33 +129,36 @@ def newton(
     solve = conjugate_gradients if solve is None else solve
     inverse = LazyInverse(point.preconditioners)
     first, n_extra = 0.0, 0
-    while minimum.n_iter < max_iter and not minimum.converged:
-        point = minimum.point
-        goal = tol * max(abs(point.value), TINY)
-        # Before the last step or two no bound is tight: it is not worth asking for.
-        near = goal if gap is None else min(goal, SOON * abs(point.value))
-        solution = solve(point, inverse.at(point), near, first, residual_target(point), max_cg)
-        inverse.n_products = solution.n_products if solution.solved else np.inf
-        first = first or solution.size
-        minimum.converged = solution.solved and solution.decrement <= 2 * near
-        if not solution.decrement > 0:
-            break
-        trial, image = take_step(point, solution)
-        if trial is None:
-            # A system of a gradient that is rounding error alone need not be solved.
-            at_rest = solution.solved or bool(solution.size <= EPSILON * abs(point.value))
-            rounding = max(ROUNDING * abs(point.value), 2 * near)
-            minimum.converged = at_rest and solution.decrement <= rounding
-            break
-        minimum.n_iter += 1
-        minimum.previous, minimum.point, minimum.bound = point, trial, None
-        minimum.image = image
-        if minimum.converged and gap is not None:
-            minimum.bound = gap(minimum)
-            n_extra += 1
-            minimum.converged = minimum.bound <= goal or n_extra > 3
-        if on_step(trial):
-            break
+    # Far too long a trial step may overflow; its infinite value then tells the line search. A
+    # decorator would do, too, but keep the point where all starts in memory to the end.
+    with np.errstate(over="ignore", invalid="ignore"):
+        while minimum.n_iter < max_iter and not minimum.converged:
+            point = minimum.point
+            goal = tol * max(abs(point.value), TINY)
+            # Before the last step or two no bound is tight: it is not worth asking for.
+            near = goal if gap is None else min(goal, SOON * abs(point.value))
+            solution = solve(point, inverse.at(point), near, first, residual_target(point), max_cg)
+            inverse.n_products = solution.n_products if solution.solved else np.inf
+            first = first or solution.size
+            minimum.converged = solution.solved and solution.decrement <= 2 * near
+            if not solution.decrement > 0:
+                break
+            trial, image = take_step(point, solution)
+            if trial is None:
+                # A system of a gradient that is rounding error alone need not be solved.
+                at_rest = solution.solved or bool(solution.size <= EPSILON * abs(point.value))
+                rounding = max(ROUNDING * abs(point.value), 2 * near)
+                minimum.converged = at_rest and solution.decrement <= rounding
+                break
+            minimum.n_iter += 1
+            minimum.previous, minimum.point, minimum.bound = point, trial, None
+            minimum.image = image
+            if minimum.converged and gap is not None:
+                minimum.bound = gap(minimum)
+                n_extra += 1
+                minimum.converged = minimum.bound <= goal or n_extra > 3
+            if on_step(trial):
+                break
     return minimum
 
 

@@ -25,8 +25,7 @@ from skmlp._spec import Spec, check_bool, check_real, resolve
 Array = npt.NDArray[np.floating[Any]]
 State = dict[str, Any]
 
-# What Adam remembers, and how many entries of it fit into a processor's cache at a time.
-MOMENTS = ("sum", "squares", "direction")
+# How many entries of what Adam remembers fit into a processor's cache at a time.
 BLOCK = 2**16
 
 
@@ -58,7 +57,8 @@ class Optimizer(Spec):
         Returns
         -------
         state : dict
-            To be passed to every call of `direction`; it can be pickled.
+            To be passed to every call of `direction`; it can be pickled. It holds what is
+            remembered from one step to the next, no arrays to work in: whoever trains keeps a copy.
         """
         return {}
 
@@ -157,10 +157,7 @@ class Momentum(Optimizer):
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
         """Return a velocity of zero."""
-        state = {"velocity": np.zeros_like(theta)}
-        if self.nesterov:
-            state["direction"] = np.zeros_like(theta)
-        return state
+        return {"velocity": np.zeros_like(theta)}
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return ``v``, or ``g + momentum * v``, where ``v <- momentum * v + g``."""
@@ -170,7 +167,7 @@ class Momentum(Optimizer):
         velocity += grad
         if not self.nesterov:
             return velocity
-        ahead: Array = np.multiply(velocity, momentum, out=state["direction"])
+        ahead: Array = velocity * momentum
         ahead += grad
         return ahead
 
@@ -221,13 +218,13 @@ class Adagrad(Optimizer):
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
         """Return sums of squares that start at ``initial_accumulator``."""
-        squares = np.full_like(theta, self.initial_accumulator)
-        return {"squares": squares, "direction": np.zeros_like(theta)}
+        return {"squares": np.full_like(theta, self.initial_accumulator)}
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return ``g / (sqrt(s) + eps)`` where ``s <- s + g^2``."""
-        state["squares"] += np.square(grad, out=state["direction"])
-        return _over_root(grad, state["squares"], float(self.eps), out=state["direction"])
+        out = np.square(grad)
+        state["squares"] += out
+        return _over_root(grad, state["squares"], float(self.eps), out=out)
 
 
 @dataclass
@@ -271,12 +268,14 @@ class RMSProp(Optimizer):
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
         """Return mean squares of zero."""
-        return {"squares": np.zeros_like(theta), "direction": np.zeros_like(theta)}
+        return {"squares": np.zeros_like(theta)}
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return ``g / (sqrt(s) + eps)`` where ``s <- decay * s + (1 - decay) * g^2``."""
-        squares, out = state["squares"], state["direction"]
-        _average(squares, np.square(grad, out=out), float(self.decay), scratch=out)
+        decay, squares, out = float(self.decay), state["squares"], np.square(grad)
+        squares *= decay
+        out *= 1 - decay
+        squares += out
         return _over_root(grad, squares, float(self.eps), out=out)
 
 
@@ -338,8 +337,7 @@ class Adam(Optimizer):
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
         """Return sums of zero and the step count 0."""
-        state: State = {name: np.zeros_like(theta) for name in MOMENTS}
-        return state | {"t": 0}
+        return {"sum": np.zeros_like(theta), "squares": np.zeros_like(theta), "t": 0}
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return ``m_hat / (sqrt(s_hat) + eps)``."""
@@ -347,17 +345,17 @@ class Adam(Optimizer):
         state["t"] += 1
         root = math.sqrt((1 - beta2) / (1 - beta2 ** state["t"]))
         scale = (1 - beta1) / (1 - beta1 ** state["t"]) / root
+        direction = np.empty_like(theta)
 
         for begin in range(0, len(theta), BLOCK):
-            g = grad[begin : begin + BLOCK]
-            M, S, out = (state[name][begin : begin + BLOCK] for name in MOMENTS)
+            arrays = grad, state["sum"], state["squares"], direction
+            g, M, S, out = (array[begin : begin + BLOCK] for array in arrays)
             M *= beta1
             M += g
             S *= beta2
             S += np.square(g, out=out)
             _over_root(M, S, float(self.eps) / root, out=out)
             out *= scale
-        direction: Array = state["direction"]
         return direction
 
 
@@ -400,14 +398,14 @@ class AdamW(Adam):
         check_real("weight_decay", self.weight_decay, "[0, inf)")
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
-        """Return the state of `Adam` and the mask of the weights as zeros and ones."""
-        mask = np.ones_like(theta) if penalized is None else penalized.astype(theta.dtype)
-        return super().init(theta) | {"penalized": mask, "shrinkage": np.zeros_like(theta)}
+        """Return the state of `Adam` and the mask of the weights."""
+        mask = np.ones(theta.shape, bool) if penalized is None else penalized.copy()
+        return super().init(theta) | {"penalized": mask}
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return the direction of `Adam` plus ``weight_decay * theta`` for weights."""
         out = super().direction(grad, theta, state)
-        shrinkage = np.multiply(theta, state["penalized"], out=state["shrinkage"])
+        shrinkage = theta * state["penalized"]
         shrinkage *= float(self.weight_decay)
         out += shrinkage
         return out
@@ -431,18 +429,16 @@ class _Clipped(Optimizer):
         get_optimizer(self.then, name="then")
 
     def init(self, theta: Array, penalized: npt.NDArray[np.bool_] | None = None) -> State:
-        """Return the optimizer behind `then`, its state and room for the bounded gradient."""
+        """Return the optimizer behind `then` and its state."""
         then = get_optimizer(self.then, name="then")
-        inner = then.init(theta, penalized)
-        return {"then": then, "then_state": inner, "clipped": np.zeros_like(theta)}
+        return {"then": then, "then_state": then.init(theta, penalized)}
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return the direction that `then` takes for the bounded gradient."""
-        clipped = self._clip(grad, state["clipped"])
         then: Optimizer = state["then"]
-        return then.direction(clipped, theta, state["then_state"])
+        return then.direction(self._clip(grad), theta, state["then_state"])
 
-    def _clip(self, grad: Array, out: Array) -> Array:
+    def _clip(self, grad: Array) -> Array:
         raise NotImplementedError
 
 
@@ -483,11 +479,11 @@ class ClipNorm(_Clipped):
         super().validate()
         check_real("max_norm", self.max_norm, "(0, inf)")
 
-    def _clip(self, grad: Array, out: Array) -> Array:
+    def _clip(self, grad: Array) -> Array:
         # BLAS scales as it sums: squares of large float32 entries would overflow.
         norm: float = scipy.linalg.norm(grad, check_finite=False)
         if norm > self.max_norm:
-            return np.multiply(grad, float(self.max_norm) / norm, out=out)
+            return grad * (float(self.max_norm) / float(norm))
         return grad
 
 
@@ -528,9 +524,9 @@ class ClipValue(_Clipped):
         super().validate()
         check_real("max_value", self.max_value, "(0, inf)")
 
-    def _clip(self, grad: Array, out: Array) -> Array:
+    def _clip(self, grad: Array) -> Array:
         bound = float(self.max_value)
-        return np.clip(grad, -bound, bound, out=out)
+        return np.clip(grad, -bound, bound)
 
 
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
@@ -574,12 +570,6 @@ def get_optimizer(value: Optimizer | str, name: str = "optimizer") -> Optimizer:
     Momentum(momentum=0.9, nesterov=True)
     """
     return resolve(name, value, OPTIMIZERS, Optimizer)
-
-
-def _average(mean: Array, value: Array, decay: float, scratch: Array) -> None:
-    """Compute ``mean <- decay * mean + (1 - decay) * value``; `value` may be `scratch`."""
-    mean *= decay
-    mean += np.multiply(value, 1 - decay, out=scratch)
 
 
 def _over_root(numerator: Array, squares: Array, eps: float, out: Array) -> Array:

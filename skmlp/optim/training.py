@@ -116,9 +116,11 @@ def run_epoch(
         for i, rows in enumerate(batches):
             value, gradient = objective(theta, rows, training.rng)
             squares += float(gradient @ gradient)
-            direction = training.optimizer.direction(gradient, theta, training.state)
             rate = training.rate_factor * schedule(training.epoch + i / len(batches))
-            theta -= np.multiply(direction, rate, out=gradient)
+            # Without a name, a direction is gone before the next gradient needs room.
+            theta -= np.multiply(
+                training.optimizer.direction(gradient, theta, training.state), rate, out=gradient
+            )
             total += value * len(rows)
             n_rows += len(rows)
     mean_square = squares / len(batches)
@@ -127,7 +129,9 @@ def run_epoch(
 
 def checked_epoch(training: Training, epoch: Epoch, began: float) -> Epoch:
     """Return the record of an epoch with its time, once sure that all is finite."""
-    if not (np.isfinite(epoch.loss) and np.isfinite(training.theta).all()):
+    # Not one NaN or infinity escapes minimum and maximum, which need no array of their own.
+    extremes = epoch.loss, training.theta.min(), training.theta.max()
+    if not np.isfinite(extremes).all():
         raise diverged(training.epoch + 1, epoch.loss)
     epoch.seconds = perf_counter() - began
     return epoch

@@ -283,6 +283,21 @@ def accuracy_without_weights(model, X, y):
     return float(np.mean(model.predict(X) == y))
 
 
+def test_what_a_scorer_keeps_of_an_epoch_stays_as_it_was(few_rows):
+    X, y, X_val, y_val = few_rows
+    kept = []
+
+    def keep(model, X, y):
+        kept.append(model.coefs_[0])
+        return accuracy_without_weights(model, X, y)
+
+    stopping_net(monitor=keep, max_iter=3).fit(X, y, X_val=X_val, y_val=y_val)
+    schedule = {"learning_rate": Constant(0.05), "early_stopping": False}
+    for n_epochs, W in enumerate(kept, start=1):
+        shorter = stopping_net(max_iter=n_epochs, **schedule).fit(X, y)
+        assert_array_equal(W, shorter.coefs_[0])
+
+
 @pytest.mark.parametrize("given", [False, True])
 def test_a_scorer_without_weights_goes_with_class_weight(few_rows, given):
     X, y, X_val, y_val = few_rows

@@ -14,6 +14,7 @@ from sklearn.model_selection import cross_val_predict
 
 from skmlp import MLPNet, MLPNetRegressor
 from skmlp.augment import Compose, FeatureDropout, GaussianNoise, Mixup
+from skmlp.estimators._rows import Rows
 
 few_examples = settings(max_examples=15)
 truncated = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -103,6 +104,16 @@ def test_a_row_twice_is_a_row_of_weight_two(kind, container, problem):
     theta = kind(**LBFGS).fit(X, y, sample_weight=counts).theta_
     twice = np.repeat(np.arange(len(y)), counts)
     assert_array_equal(kind(**LBFGS).fit(X[twice], y[twice]).theta_, theta)
+
+
+def test_sparse_rows_and_targets_of_the_same_bytes_are_different_rows():
+    # One entry in column 5 and class 12, or class 0 and two entries, of which one is stored as 0.
+    entry = np.array([0, 7], np.int32).view(np.float64)[0]
+    X = sp.csr_array(
+        (np.array([entry, entry, 0.0]), np.array([5, 5, 0], np.int32), np.array([0, 1, 3])),
+        shape=(2, 8),
+    )
+    assert len(Rows(X, np.array([12, 0]), np.ones(2)).distinct().weight) == 2
 
 
 @truncated
@@ -295,6 +306,41 @@ def test_the_dtype_of_the_rows_does_not_matter(clouds, kind):
     assert_array_equal(
         kind(**SHORT).fit(integers, y).theta_, kind(**SHORT).fit(integers.astype(float), y).theta_
     )
+
+
+@both
+@pytest.mark.parametrize("road", ["compiled", "readable"])
+@pytest.mark.parametrize("dtypes", [("float32", "float64"), ("float64", "float32")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        RANDOM,
+        {"early_stopping": True},
+        {"early_stopping": True, "monitor": "neg_mean_squared_error"},
+        {"batch_size": 1},
+        {"hidden_layer_sizes": (), "optimizer": "sgd", "batch_size": 1},
+        {"optimizer": "lbfgs"},
+    ],
+    ids=["plain", "random", "stopping", "scored", "single rows", "linear", "lbfgs"],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+@truncated
+def test_rows_of_the_other_precision_train_as_if_converted(
+    clouds, kind, options, dtypes, road, order, monkeypatch
+):
+    monkeypatch.setenv("SKMLP_ROAD", road)
+    X, y = clouds
+    own, other = dtypes
+    X = np.asarray(X, other, order=order)
+    model = kind(**{**SHORT, **options}, dtype=own)
+    weight = np.arange(len(X)) % 5 * 1.0
+    for data in ((y,), (y, weight)):
+        converted = clone(model).fit(X.astype(own), *data)
+        model.fit(X, *data)
+        assert_array_equal(model.theta_, converted.theta_)
+        assert model.loss_curve_ == converted.loss_curve_
+        assert model.validation_scores_ == converted.validation_scores_
 
 
 # Randomness

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from skmlp.nn.activations import get_activation
 from skmlp.nn.initializers import (
+    BLOCK,
     INITIALIZERS,
     Glorot,
     He,
@@ -53,6 +54,23 @@ def test_the_whole_distribution(make, distribution):
     expected = {"normal": norm(0, deviation), "uniform": uniform(-bound, 2 * bound)}[distribution]
     W = draw(make(distribution))
     assert kstest(W.ravel(), expected.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("fan_out", [1, 500, BLOCK + 1])
+@each_distribution
+def test_a_large_matrix_is_one_stream_of_numbers(distribution, fan_out):
+    fan_in = 2 * BLOCK // fan_out + 3
+    initializer = LeCun(distribution)
+    deviation = math.sqrt(initializer.variance(fan_in, fan_out))
+    bound = math.sqrt(3) * deviation
+    rng = np.random.default_rng(0)
+    shape = fan_in, fan_out
+    at_once = {
+        "normal": lambda: rng.normal(0, deviation, shape),
+        "uniform": lambda: rng.uniform(-bound, bound, shape),
+    }[distribution]()
+    for dtype in (np.float32, np.float64):
+        assert_array_equal(draw(initializer, *shape, dtype), at_once.astype(dtype))
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 5))

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -244,7 +243,7 @@ def test_the_slope_is_the_gradient_along_the_direction(loss, n_outputs, fit_inte
 
 
 @pytest.mark.parametrize("container", ["dense", "CSR"])
-def test_float32_rows_are_not_copied_for_a_derivative_in_float64(container):
+def test_float32_rows_are_not_copied_for_a_derivative_in_float64(container, traced):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20_000, 50)) * (rng.random((20_000, 50)) < 0.5)
     rows = CONTAINERS[container](X.astype(np.float32))
@@ -252,12 +251,7 @@ def test_float32_rows_are_not_copied_for_a_derivative_in_float64(container):
     objective = LinearObjective(SOFTMAX, rows, y, weight, n_outputs=3, alpha=0.1)
     dF = rng.normal(size=(len(X), 3))
     expected = X.astype(np.float32).T.astype(np.float64) @ dF
-    tracemalloc.start()
-    try:
-        grad = objective.pull_back(dF)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    grad, peak = traced(objective.pull_back, dF)
     assert_allclose(grad[:150].reshape(50, 3), expected, rtol=1e-10)
     stored = rows if container == "dense" else rows.data
     assert peak < stored.nbytes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmlp.optim.early_stopping import EarlyStopping
+from skmlp.optim.early_stopping import EarlyStopping, Plateau
 
 
 def run(losses, patience, tol=0.0):
@@ -58,6 +58,14 @@ def test_losses_that_are_no_numbers_are_no_improvement():
     stopping, n_iter = run([1.0, np.nan, np.nan], patience=2)
     assert n_iter == 3
     assert stopping.best_iter == 1
+
+
+def test_a_plateau_is_where_early_stopping_would_stop():
+    losses = [5, 6, 4, 6, 6, 3, 9, 9, 9]
+    plateau = Plateau(patience=3)
+    assert [plateau.note(loss) for loss in losses] == [False] * 8 + [True]
+    assert plateau.reached
+    assert (plateau.best_loss, plateau.best_iter, plateau.losses) == (3, 6, losses)
 
 
 def test_the_best_parameters_are_a_copy():

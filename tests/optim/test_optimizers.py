@@ -306,6 +306,28 @@ def test_gradient_and_theta_are_not_modified(optimizer):
         assert not np.shares_memory(direction, theta)
 
 
+@pytest.mark.parametrize(
+    ("name", "n_arrays"),
+    [("sgd", 0), ("momentum", 1), ("nesterov", 1), ("adagrad", 1), ("rmsprop", 1), ("adam", 2)],
+)
+def test_a_state_is_what_is_remembered_and_no_more(name, n_arrays):
+    """Whoever trains keeps a copy, so each array of the state costs two."""
+    for optimizer in (get_optimizer(name), ClipNorm(1e-3, then=name), ClipValue(1e-3, then=name)):
+        theta = initial_theta()
+        state = optimizer.init(theta)
+        optimizer.direction(random_gradients()[0], theta, state)
+        memory = state.get("then_state", state)
+        arrays = [value for value in memory.values() if isinstance(value, np.ndarray)]
+        assert len(arrays) == n_arrays
+        assert memory is state or state.keys() == {"then", "then_state"}
+
+
+def test_adamw_remembers_its_weights_as_bits():
+    state = AdamW().init(initial_theta())
+    assert state.keys() == {"sum", "squares", "t", "penalized"}
+    assert state["penalized"].dtype == bool
+
+
 @pytest.mark.parametrize("optimizer", ALL, ids=repr)
 def test_training_resumes_from_a_pickle_bit_for_bit(optimizer):
     grads = random_gradients(10)

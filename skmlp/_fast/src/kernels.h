@@ -28,6 +28,7 @@
 
 #define PRECISION 32
 #define REAL float
+#define OTHER_REAL double
 #define UINT uint32_t
 #define INT int32_t
 #define NAME(name) JOIN(name, float)
@@ -51,6 +52,7 @@
 #include "linear_passes.h"
 #undef PRECISION
 #undef REAL
+#undef OTHER_REAL
 #undef UINT
 #undef INT
 #undef NAME
@@ -60,6 +62,7 @@
 
 #define PRECISION 64
 #define REAL double
+#define OTHER_REAL float
 #define UINT uint64_t
 #define INT int64_t
 #define NAME(name) JOIN(name, double)

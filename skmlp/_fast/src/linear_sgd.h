@@ -18,7 +18,7 @@ static int NAME(is_linear_sgd)(const skmlp_program *p) {
     return p->n_layers == 1 && p->optimizer.kind == SGD && p->optimizer.n_clips == 0 &&
            p->penalty == NULL && p->scale == NULL && layer->gamma < 0 && layer->W == 0 &&
            p->n_weights == layer->fan_in * layer->fan_out && p->input_threshold == 0 &&
-           (p->X == NULL || p->batch_size == 1);
+           (p->X == NULL || (p->batch_size == 1 && !p->X_is_other));
 }
 
 static inline const REAL *NAME(row)(const skmlp_program *p, int64_t i) {

@@ -119,6 +119,26 @@ static int NAME(gather_targets)(const skmlp_program *p, const int64_t *rows, ptr
     return DONE;
 }
 
+/* Ask for a dense row that is to come soon: rows come in random order, and memory is far away.
+ * Inlined, or gcc would take calls of functions that only prefetch for useless. */
+static inline FORCE_INLINE void NAME(ask_for_row)(const skmlp_program *p, int64_t row) {
+    const size_t n = (size_t)p->n_features * (p->X_is_other ? sizeof(OTHER_REAL) : sizeof(REAL));
+    const char *start = (const char *)p->X + (size_t)row * n;
+    size_t at;
+    for (at = 0; at < n; at += 64) PREFETCH(start + at);
+}
+
+/* Copy a dense row, in the precision of the program. */
+static void NAME(copy_row)(const skmlp_program *p, int64_t row, REAL *restrict x) {
+    const ptrdiff_t d = p->n_features;
+    const OTHER_REAL *restrict other = (const OTHER_REAL *)p->X + row * d;
+    ptrdiff_t j;
+    if (p->X_is_other)
+        for (j = 0; j < d; j++) x[j] = (REAL)other[j];
+    else
+        memcpy(x, (const REAL *)p->X + row * d, (size_t)d * sizeof(REAL));
+}
+
 /* Bring the rows of a batch together. */
 static int NAME(gather)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m) {
     const ptrdiff_t d = p->n_features;
@@ -126,9 +146,10 @@ static int NAME(gather)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m
     ptrdiff_t i;
     if (status != DONE) return status;
     if (p->X == NULL) return NAME(gather_sparse)(p, rows, m);
-    for (i = 0; i < m; i++)
-        memcpy((REAL *)p->input + i * d, (const REAL *)p->X + rows[i] * d,
-               (size_t)d * sizeof(REAL));
+    for (i = 0; i < m; i++) {
+        if (i + 2 < m) NAME(ask_for_row)(p, rows[i + 2]);
+        NAME(copy_row)(p, rows[i], (REAL *)p->input + i * d);
+    }
     if (p->input_threshold > 0)
         NAME(drop)(p, p->input_threshold, (REAL)p->input_keep, m * d, p->input, p->input, NULL);
     return DONE;

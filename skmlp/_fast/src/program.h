@@ -80,6 +80,7 @@ typedef struct {
     /* Data. A dense X has `X`, a sparse one the other three. */
     ptrdiff_t n_rows, n_stored;
     const void *X;
+    int X_is_other;           /* X has the other precision, double or float */
     const void *values;
     const int32_t *columns;
     const int64_t *indptr;
