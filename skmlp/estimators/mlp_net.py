@@ -1,7 +1,7 @@
 """The network classifier."""
 
 import numpy as np
-from scipy.special import log_expit
+from scipy.special import expit, log_expit
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
@@ -329,11 +329,16 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
         -------
         P : ndarray of shape (n_samples, n_classes)
             Probabilities in the order of ``classes_``; each row sums to one, but for multilabel,
-            where each column is the probability of a yes.
+            where each column is the probability of a yes: above 0 and below 1, to which it is not
+            rounded.
         """
         check_is_fitted(self, "theta_")
-        if not self._multilabel and self._own_loss() is None:
-            return super().predict_proba(X)
+        if self._own_loss() is None:
+            if not self._multilabel:
+                return super().predict_proba(X)
+            P = expit(self._scores(X))
+            number = np.finfo(P.dtype)
+            return np.clip(P, number.tiny, 1 - number.epsneg)
         P = self._loss.inverse_link(self._scores(X))
         return np.column_stack([1 - P, P]) if P.shape[1] == 1 and not self._multilabel else P
 

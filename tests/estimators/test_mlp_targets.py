@@ -193,6 +193,18 @@ def test_multilabel_is_one_question_a_column(multilabel, container):
         assert_allclose(P[:, k], alone.predict_proba(X)[:, 1], atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_label_is_certain(multilabel, dtype):
+    X, Y = multilabel
+    model = MLPNet((), max_iter=5, random_state=0, dtype=np.dtype(dtype).name).fit(X, Y)
+    model.theta_ *= 1e4
+    P = model.predict_proba(X.astype(dtype))
+    assert P.dtype == dtype
+    assert 0 < P.min() < 1e-30
+    assert np.nextafter(dtype(1), dtype(0)) == P.max() < 1
+    assert_array_equal(P > 0.5, model.predict(X) == 1)
+
+
 def test_multilabel_learns_with_hidden_units(multilabel):
     X, Y = multilabel
     model = MLPNet(16, max_iter=100, learning_rate=0.02, random_state=0).fit(X, Y)
