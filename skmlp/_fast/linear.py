@@ -220,7 +220,6 @@ def conjugate_gradients(
     point: CompiledPoint,
     precondition: Inverse,
     goal: float,
-    first: float,
     residual_target: float,
     max_cg: int,
 ) -> Solution:
@@ -231,8 +230,8 @@ def conjugate_gradients(
             point.probabilities,
             point.gradient,
             precondition,
+            point.value,
             goal,
-            first,
             residual_target,
             max_cg,
         )

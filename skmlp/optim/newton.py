@@ -70,6 +70,9 @@ class Minimum(Generic[P]):
 ROUNDING = 1e-7
 EPSILON = float(np.finfo(float).eps)
 TINY = np.finfo(float).tiny
+# Largest residual, as a share of the gradient, and the share of the value to gain below which it
+# must be smaller; the share of the goal that a residual may be worth.
+SHARE, CLOSE, WORTHLESS = 0.25, 4e-4, 0.01
 # Share of the value to gain below which a bound on the rest may be tight.
 SOON = 5e-4
 Listener = Callable[[Any], bool]
@@ -130,15 +133,14 @@ def newton(
     minimum = Minimum(point)
     solve = conjugate_gradients if solve is None else solve
     inverse = LazyInverse(point.preconditioners)
-    first, n_extra = 0.0, 0
+    n_extra = 0
     while minimum.n_iter < max_iter and not minimum.converged:
         point = minimum.point
         goal = tol * max(abs(point.value), TINY)
         # Before the last step or two no bound is tight: it is not worth asking for.
         near = goal if gap is None else min(goal, SOON * abs(point.value))
-        solution = solve(point, inverse.at(point), near, first, residual_target(point), max_cg)
+        solution = solve(point, inverse.at(point), near, residual_target(point), max_cg)
         inverse.n_products = solution.n_products if solution.solved else np.inf
-        first = first or solution.size
         minimum.converged = solution.solved and solution.decrement <= 2 * near
         if not solution.decrement > 0:
             break
@@ -234,17 +236,16 @@ def conjugate_gradients(
     point: CurvedPoint,
     precondition: Inverse,
     goal: float,
-    first: float,
     residual_target: float,
     max_cg: int,
 ) -> Solution:
     """Solve for the Newton direction, as exactly as it is worth.
 
-    The residual, in the metric of the preconditioner, falls to a share of the gradient: a quarter
-    far from the minimum, and less and less as the gradient shrinks from its `first` size, which
-    makes the whole method converge superlinearly. Once the residual is worth less than a thousandth
-    of the `goal` there is nothing left to gain from it. If the step turns out to be the last one,
-    the residual also falls to `residual_target`.
+    The residual, in the metric of the preconditioner, falls to a quarter of the gradient: if it fell
+    further, the next gradient would hardly be smaller, since the curvature changes on the way. Close
+    to the minimum it falls to a share that is the fourth root of what is left to gain, which makes
+    the whole method converge superlinearly. If the step turns out to be the last one, the residual
+    falls to where it is worth a hundredth of the `goal`, and to `residual_target`.
     """
     gradient = point.gradient
     direction, residual = np.zeros_like(gradient), -gradient
@@ -254,7 +255,7 @@ def conjugate_gradients(
         # Rounding has made the approximate inverse indefinite: do without.
         precondition, z = np.copy, residual.copy()
         rho = size = float(residual @ residual)
-    share = min(0.25, max(1e-6, np.sqrt(size / first))) if first else 0.25
+    share = SHARE * min(1.0, (size / (CLOSE * max(abs(point.value), TINY))) ** 0.25)
     v, decrement, n_products, solved = z, 0.0, 0, not size
     while n_products < max_cg and rho > 0:
         n_products += 1
@@ -268,7 +269,8 @@ def conjugate_gradients(
         z = precondition(residual)
         rho, last_rho = float(residual @ z), rho
         is_last = decrement <= 2 * goal
-        solved = 0 <= rho <= max(share**2 * size, 1e-3 * goal)
+        enough = WORTHLESS * goal if is_last else max(share**2 * size, WORTHLESS * goal)
+        solved = bool(0 <= rho <= enough)
         if solved and not (is_last and np.linalg.norm(residual) > residual_target):
             break
         v = z + (rho / last_rho) * v

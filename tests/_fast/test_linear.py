@@ -117,7 +117,7 @@ def test_sampled_rows():
 def test_conjugate_gradients_and_the_certificate(two_points):
     readable, compiled, _ = two_points
     dtype = readable.objective.X.dtype
-    arguments = (1e-6, 0.0, np.inf, 3)
+    arguments = (1e-6, np.inf, 3)
     inverses = [point.preconditioners[0].build(point) for point in (readable, compiled)]
     ours = newton.conjugate_gradients(readable, inverses[0], *arguments)
     theirs = linear.conjugate_gradients(compiled, inverses[1], *arguments)
