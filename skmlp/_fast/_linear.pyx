@@ -61,7 +61,7 @@ cdef extern from "linear_program.h":
         double *excess
         double *tilt
         double *shares
-        double mix, least, most, divergence
+        double mix, least, divergence
         Py_ssize_t stride
         double *curvatures
         double *sample
@@ -84,7 +84,7 @@ PAUSE = 1 << 28
 SAMPLE, MOST_SAMPLED = 1 << 16, 512
 # Relative jitters that make a matrix positive definite, the first that does.
 JITTERS = (1e-12, 1e-9, 1e-6)
-# As in the readable road: of a Hessian's diagonal, and of a probability.
+# As in the readable road: of a Hessian's diagonal, and of the excess of a class.
 cdef double HESSIAN_ROUNDING = 1e-10, ROUNDING = 1e-12
 cdef double TINY = newton.TINY
 cdef double SHARE = newton.SHARE, CLOSE = newton.CLOSE, WORTHLESS = newton.WORTHLESS

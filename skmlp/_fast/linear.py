@@ -244,10 +244,8 @@ def suboptimality_bound(
     """Return what `skmlp.nn.duality.suboptimality_bound` does."""
     if not point.objective.alpha > 0:
         return point.value
-    there = point.objective.program, point.F, point.probabilities, point.theta
-    bound = np.inf
-    if previous is not None and image is not None:
-        bound = _linear.duality_gap(*there, previous.probabilities, image)
-    if not np.isfinite(bound):
-        bound = _linear.duality_gap(*there)
-    return float(min(bound, point.value))
+    step = () if previous is None or image is None else (previous.probabilities, image)
+    bound: float = _linear.duality_gap(
+        point.objective.program, point.F, point.probabilities, point.theta, *step
+    )
+    return bound if bound < point.value else point.value
