@@ -125,8 +125,8 @@ def tilted(R: Array, excess: Array, weight: Array) -> Array:
     wR = R * weight[:, None]
     mass = wR.sum(axis=0)
     covariance = np.diag(mass) - wR.T @ R
-    # Equal tilts of all classes do nothing, and neither does that of a class without mass; this takes
-    # them out of the null space.
+    # Equal tilts of all classes do nothing, and neither does that of a class without mass; this
+    # takes them out of the null space.
     covariance += np.trace(covariance) / len(excess)
     covariance += np.diag(mass <= ROUNDING)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -241,11 +241,11 @@ def conjugate_gradients(
 ) -> Solution:
     """Solve for the Newton direction, as exactly as it is worth.
 
-    The residual, in the metric of the preconditioner, falls to a quarter of the gradient: if it fell
-    further, the next gradient would hardly be smaller, since the curvature changes on the way. Close
-    to the minimum it falls to a share that is the fourth root of what is left to gain, which makes
-    the whole method converge superlinearly. If the step turns out to be the last one, the residual
-    falls to where it is worth a hundredth of the `goal`, and to `residual_target`.
+    The residual, in the metric of the preconditioner, falls to a quarter of the gradient: if it
+    fell further, the next gradient would hardly be smaller, since the curvature changes on the way.
+    Close to the minimum it falls to a share that is the fourth root of what is left to gain, which
+    makes the whole method converge superlinearly. If the step turns out to be the last one, the
+    residual falls to where it is worth a hundredth of the `goal`, and to `residual_target`.
     """
     gradient = point.gradient
     direction, residual = np.zeros_like(gradient), -gradient
