@@ -80,8 +80,8 @@ NARROW = 4096
 NARROW_ROWS, WIDE_ROWS = 128, 256
 # Operations after which to look for an interrupt: some hundredths of a second.
 PAUSE = 1 << 28
-# Numbers of a sample that are in work at a time, and the most rows of it.
-SAMPLE, MOST_SAMPLED = 1 << 16, 512
+# Numbers of a sample that are in work at a time, and the fewest and most rows of it.
+SAMPLE, FEWEST_SAMPLED, MOST_SAMPLED = 1 << 16, 32, 512
 # Relative jitters that make a matrix positive definite, the first that does.
 JITTERS = (1e-12, 1e-9, 1e-6)
 # As in the readable road: of a Hessian's diagonal, and of the excess of a class.

@@ -164,8 +164,12 @@ class CompiledPoint:
         return self._gradient
 
     def _settle(self) -> None:
-        """Compute the gradient, if it is not known: that makes probabilities of residuals."""
+        """Compute the gradient, if it is not known: that makes probabilities of residuals.
+
+        It is asked for where a solver stays: the scores move here, and let go of the point before.
+        """
         if self._gradient is None:
+            _ = self.F
             self._gradient = self.objective.program.pull_back(self._state, self.theta)
 
     @property

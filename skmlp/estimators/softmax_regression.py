@@ -290,9 +290,10 @@ class SoftmaxRegression(
             self._forget()
         self.solver_ = choose_solver(rows.X.shape[1]) if self.solver == "auto" else self.solver
         columns = self._columns(rows, all_classes=self.solver_ == "sgd")
-        objective = self._objective(rows, columns)
+        road = self._road(rows, columns)
+        # What the road has taken over is not held twice.
+        del rows
         is_sgd = self.solver_ == "sgd"
-        road = LinearRoad(READABLE, objective) if is_sgd else choose_linear_road(objective)
         theta = columns.pack(*self._start())
         recorder = self._recorder(given, theta, columns, validation, self.max_iter)
         self.road_ = road.name
@@ -484,6 +485,13 @@ class SoftmaxRegression(
             alpha=self.alpha if alpha is None else alpha,
             fit_intercept=self.fit_intercept,
         )
+
+    def _road(self, rows, columns):
+        """Return how the objective of rows is minimized."""
+        objective = self._objective(rows, columns)
+        if self.solver_ == "sgd":
+            return LinearRoad(READABLE, objective)
+        return choose_linear_road(objective)
 
     def _recorder(self, given, theta, columns, validation, max_iter):
         """Return who takes note of every iteration."""

@@ -53,9 +53,9 @@ class Minimum(Generic[P]):
     bound : float or None
         What `gap` said last, if it was asked.
     image : object or None
-        Image of the last step if that was a full Newton step from `previous`, else None.
+        Image of a full Newton step from `previous`, if the last step was one.
     previous : Point or None
-        The point before the last step.
+        The point before the last step; `point` itself if no step lowered the value any more.
     """
 
     point: P
@@ -80,8 +80,6 @@ Inverse = Callable[[Array], Array]
 Solver = Callable[..., "Solution"]
 
 
-# Far too long a trial step may overflow; its infinite value then tells the line search.
-@np.errstate(over="ignore", invalid="ignore")
 def newton(
     point: C,
     *,
@@ -134,37 +132,41 @@ def newton(
     solve = conjugate_gradients if solve is None else solve
     inverse = LazyInverse(point.preconditioners)
     n_extra = 0
-    while minimum.n_iter < max_iter and not minimum.converged:
-        point = minimum.point
-        goal = tol * max(abs(point.value), TINY)
-        # Before the last step or two no bound is tight: it is not worth asking for.
-        near = goal if gap is None else min(goal, SOON * abs(point.value))
-        solution = solve(point, inverse.at(point), near, residual_target(point), max_cg)
-        inverse.n_products = solution.n_products if solution.solved else np.inf
-        minimum.converged = solution.solved and solution.decrement <= 2 * near
-        if not solution.decrement > 0:
-            break
-        trial, image = take_step(point, solution)
-        if trial is None:
-            # A system of a gradient that is rounding error alone need not be solved.
-            at_rest = solution.solved or bool(solution.size <= EPSILON * abs(point.value))
-            rounding = max(ROUNDING * abs(point.value), 2 * near)
-            minimum.converged = at_rest and solution.decrement <= rounding
-            break
-        minimum.n_iter += 1
-        minimum.previous, minimum.point, minimum.bound = point, trial, None
-        minimum.image = image
-        if minimum.converged and gap is not None:
-            minimum.bound = gap(minimum)
-            n_extra += 1
-            minimum.converged = minimum.bound <= goal or n_extra > 3
-        if on_step(trial):
-            break
+    # Far too long a trial step may overflow; its infinite value then tells the line search. (As a
+    # decorator this would hold the first point, and its arrays, to the end.)
+    with np.errstate(over="ignore", invalid="ignore"):
+        while minimum.n_iter < max_iter and not minimum.converged:
+            point = minimum.point
+            minimum.previous = minimum.image = None
+            goal = tol * max(abs(point.value), TINY)
+            # Before the last step or two no bound is tight: it is not worth asking for.
+            near = goal if gap is None else min(goal, SOON * abs(point.value))
+            solution = solve(point, inverse.at(point), near, residual_target(point), max_cg)
+            inverse.n_products = solution.n_products if solution.solved else np.inf
+            minimum.converged = solution.solved and solution.decrement <= 2 * near
+            if not solution.decrement > 0:
+                break
+            trial, minimum.image = take_step(point, solution)
+            minimum.previous = point
+            if trial is None:
+                # A system of a gradient that is rounding error alone need not be solved.
+                at_rest = solution.solved or bool(solution.size <= EPSILON * abs(point.value))
+                rounding = max(ROUNDING * abs(point.value), 2 * near)
+                minimum.converged = at_rest and solution.decrement <= rounding
+                break
+            minimum.n_iter += 1
+            minimum.point, minimum.bound = trial, None
+            if minimum.converged and gap is not None:
+                minimum.bound = gap(minimum)
+                n_extra += 1
+                minimum.converged = minimum.bound <= goal or n_extra > 3
+            if on_step(trial):
+                break
     return minimum
 
 
 def take_step(point: C, solution: "Solution") -> tuple[C | None, Any]:
-    """Return the point that a line search finds, and the image of the step if it was a full one.
+    """Return the point that a line search finds, and the image of the step unless it was cut short.
 
     Where it finds none although much was promised, the curvature is rounding error: the search
     then goes down the slope for once.
@@ -178,7 +180,7 @@ def take_step(point: C, solution: "Solution") -> tuple[C | None, Any]:
         direction = -point.gradient
         slope = -float(direction @ direction)
         trial, _ = line_search(point, direction, point.image(direction), slope)
-    return trial, None
+    return trial, image if trial is None else None
 
 
 @dataclass
@@ -227,6 +229,8 @@ class LazyInverse:
         else:
             for rung in range(len(self.ladder) - 1, self.rung - 1, -1):
                 if self.n_products > self.ladder[rung].cost:
+                    # The old matrix makes room for the new one.
+                    self.inverse = None
                     self.rung, self.inverse = rung, self.ladder[rung].build(point)
                     break
         return self.inverse

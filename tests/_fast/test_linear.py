@@ -1,6 +1,7 @@
 """The linear objective on both roads: values, derivatives, preconditioners, certificates, fits."""
 
 import gc
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -345,6 +346,25 @@ def test_rows_that_steps_describe_are_read_where_they_lie():
     wide = program(X=X[:, :4], narrow=0, **classes)
     own = program(X=X[:, :4].copy(), **classes)
     assert_allclose(wide.image(theta)[:12], own.image(theta)[:12], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("alpha", "scale"), [(1e-3, 1.0), (1e-6, 50.0)])
+def test_a_fit_by_newton_holds_few_arrays_over_the_rows(monkeypatch, alpha, scale):
+    # Scores, probabilities here and there, the image of a step; what is left is for blocks.
+    monkeypatch.delenv("SKMLP_ROAD", raising=False)
+    rng = np.random.default_rng(0)
+    n, d, C = 20_000, 8, 12
+    X = scale * rng.normal(size=(n, d))
+    y = (X @ rng.normal(size=(d, C)) + scale * rng.gumbel(size=(n, C))).argmax(axis=1)
+    model = SoftmaxRegression(alpha)
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert model.n_iter_ > 3
+    assert peak < 5 * 8 * n * C
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
