@@ -14,8 +14,8 @@ cdef int apply(inverse, Py_ssize_t n, double *v, double *z, bint plain) except -
     return 0
 
 
-def conjugate_gradients(LinearProgram program, probabilities, gradient, inverse, double goal,
-                        double first, double residual_target, Py_ssize_t max_cg):
+def conjugate_gradients(LinearProgram program, probabilities, gradient, inverse, double value,
+                        double goal, double residual_target, Py_ssize_t max_cg):
     """Solve for the Newton direction: see `skmlp.optim.newton.conjugate_gradients`.
 
     Parameters
@@ -28,7 +28,9 @@ def conjugate_gradients(LinearProgram program, probabilities, gradient, inverse,
         Gradient of the objective.
     inverse : callable
         Preconditioner.
-    goal, first, residual_target, max_cg
+    value : float
+        Value of the objective.
+    goal, residual_target, max_cg
         As there.
 
     Returns
@@ -45,7 +47,7 @@ def conjugate_gradients(LinearProgram program, probabilities, gradient, inverse,
     cdef double *v = z + n
     cdef double *Hv = v + n
     cdef const double *g = <double *> checked("gradient", gradient, cnp.NPY_FLOAT64, n)
-    cdef double rho, last_rho, size, share, curvature, decrement = 0
+    cdef double rho, last_rho, size, share, enough, curvature, decrement = 0
     cdef bint solved, is_last, plain = False
     cdef void *where = program.rows("probabilities", probabilities)
     for i in range(n):
@@ -57,7 +59,7 @@ def conjugate_gradients(LinearProgram program, probabilities, gradient, inverse,
         plain = True
         memcpy(z, residual, n * sizeof(double))
         rho = size = dot(n, residual, residual)
-    share = min(0.25, fmax(1e-6, sqrt(size / first))) if first else 0.25
+    share = SHARE * fmin(1, sqrt(sqrt(size / (CLOSE * fmax(fabs(value), TINY)))))
     memcpy(v, z, n * sizeof(double))
     solved = size == 0
     while n_products < max_cg and rho > 0:
@@ -74,7 +76,8 @@ def conjugate_gradients(LinearProgram program, probabilities, gradient, inverse,
         apply(inverse, n, residual, z, plain)
         last_rho, rho = rho, dot(n, residual, z)
         is_last = decrement <= 2 * goal
-        solved = 0 <= rho <= fmax(share * share * size, 1e-3 * goal)
+        enough = WORTHLESS * goal if is_last else fmax(share * share * size, WORTHLESS * goal)
+        solved = 0 <= rho <= enough
         if solved and not (is_last and sqrt(dot(n, residual, residual)) > residual_target):
             break
         for i in range(n):

@@ -18,7 +18,7 @@ def duality_gap(LinearProgram program, scores, probabilities, theta, before=None
     Returns
     -------
     bound : float
-        Infinite if the step gives no probabilities.
+        NaN if the step overflows.
     """
     cdef skmlp_linear *p = &program.p
     cdef Py_ssize_t K = p.n_classes, i
@@ -33,8 +33,6 @@ def duality_gap(LinearProgram program, scores, probabilities, theta, before=None
     p.before = p.probabilities if before is None else program.rows("before", before)
     p.image = NULL if image is None else program.rows("image", image)
     program.sweep(DUAL_START)
-    if not (p.least >= -ROUNDING and p.most <= 1 + ROUNDING):
-        return INFINITY
     p.mix = 0
     if p.n_inputs > p.n_features:
         find_tilt(program, excess, tilt, covariance)
@@ -53,10 +51,12 @@ cdef int find_tilt(LinearProgram program, excess, tilt, covariance) except -1:
     cdef Py_ssize_t k
     if not np.abs(excess).max() > ROUNDING:
         return 0
-    A = -covariance.astype(np.float64)
-    A.flat[:: K + 1] += excess + np.asarray(program.class_shares)
-    # Equal tilts of all classes do nothing; this takes them out of the null space.
+    A, mass = -covariance.astype(np.float64), excess + np.asarray(program.class_shares)
+    A.flat[:: K + 1] += mass
+    # Equal tilts of all classes do nothing, and neither does that of a class without mass; this takes
+    # them out of the null space.
     A += A.trace() / K
+    A.flat[:: K + 1] += mass <= ROUNDING
     tilt[:] = -excess
     dposv("L", &K, &one, <double *> cnp.PyArray_DATA(A), &K, &x[0], &K, &info)
     if info == 0 and np.abs(tilt).max() < 1:

@@ -8,7 +8,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_GET_ITEM
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport INFINITY, fabs, fmax, isfinite, sqrt
+from libc.math cimport INFINITY, fabs, fmax, fmin, isfinite, sqrt
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.string cimport memcpy, memset
 from scipy.linalg.cython_blas cimport dgemm, dsymm, dsymv, dsyrk, sgemm
@@ -19,6 +19,7 @@ import numpy as np
 cimport numpy as cnp
 
 from skmlp._fast._executor import kernels as find_kernels
+from skmlp.optim import newton
 
 cnp.import_array()
 
@@ -60,7 +61,7 @@ cdef extern from "linear_program.h":
         double *excess
         double *tilt
         double *shares
-        double mix, least, most, divergence
+        double mix, least, divergence
         Py_ssize_t stride
         double *curvatures
         double *sample
@@ -79,13 +80,14 @@ NARROW = 4096
 NARROW_ROWS, WIDE_ROWS = 128, 256
 # Operations after which to look for an interrupt: some hundredths of a second.
 PAUSE = 1 << 28
-# Numbers of a sample that are in work at a time, and the most rows of it.
-SAMPLE, MOST_SAMPLED = 1 << 16, 512
+# Numbers of a sample that are in work at a time, and the fewest and most rows of it.
+SAMPLE, FEWEST_SAMPLED, MOST_SAMPLED = 1 << 16, 32, 512
 # Relative jitters that make a matrix positive definite, the first that does.
 JITTERS = (1e-12, 1e-9, 1e-6)
-# As in the readable road: of a Hessian's diagonal, and of a probability.
+# As in the readable road: of a Hessian's diagonal, and of the excess of a class.
 cdef double HESSIAN_ROUNDING = 1e-10, ROUNDING = 1e-12
-cdef double TINY = np.finfo(float).tiny
+cdef double TINY = newton.TINY
+cdef double SHARE = newton.SHARE, CLOSE = newton.CLOSE, WORTHLESS = newton.WORTHLESS
 
 
 cdef inline double dot(Py_ssize_t n, const double *x, const double *y) noexcept nogil:

@@ -78,9 +78,10 @@ def shared_gram(LinearProgram program, probabilities, Py_ssize_t stride):
     cdef skmlp_linear *p = &program.p
     cdef int d = p.n_inputs, m
     cdef double one = 1
-    cdef Py_ssize_t begin, n = count_sampled(p, stride), most = sample_rows(n, d)
+    cdef Py_ssize_t begin, n = count_sampled(p, stride), most
     q = average_curvatures(program, probabilities)
-    A, sample = np.zeros((d, d)), np.empty(most * d)
+    A, sample = np.zeros((d, d)), sample_room(program, n, d)
+    most = len(sample) // d
     cdef double *to = <double *> cnp.PyArray_DATA(A)
     p.curvatures = <double *> cnp.PyArray_DATA(q)
     p.sample, p.stride = <double *> cnp.PyArray_DATA(sample), stride
@@ -98,9 +99,11 @@ def full_hessian(LinearProgram program, probabilities, Py_ssize_t stride):
     cdef skmlp_linear *p = &program.p
     cdef int d = p.n_inputs, s = program.n_params, m
     cdef double one = 1, minus = -1
-    cdef Py_ssize_t begin, i, j, n = count_sampled(p, stride), most = sample_rows(n, s)
+    cdef Py_ssize_t begin, i, j, n = count_sampled(p, stride), most
     H, cross, squares = np.zeros((s, s)), np.zeros((d, s)), np.zeros(d)
-    sample, products = np.empty(most * d), np.empty(most * s)
+    both = sample_room(program, n, d + s)
+    most = len(both) // (d + s)
+    sample, products = both[: most * d], both[most * d :]
     cdef double *to = <double *> cnp.PyArray_DATA(H)
     cdef double *mixed = <double *> cnp.PyArray_DATA(cross)
     cdef double *square = <double *> cnp.PyArray_DATA(squares)
@@ -130,9 +133,16 @@ cdef Py_ssize_t count_sampled(skmlp_linear *p, Py_ssize_t stride) except -1:
     return (p.n_rows + stride - 1) // stride
 
 
-cdef Py_ssize_t sample_rows(Py_ssize_t n, Py_ssize_t size):
-    """Return how many sampled rows are in work at a time."""
-    return min(n, max(32, min(MOST_SAMPLED, SAMPLE // size)))
+cdef object sample_room(LinearProgram program, Py_ssize_t n, Py_ssize_t width):
+    """Return memory for the sampled rows that are in work at a time, so many numbers each.
+
+    It is that of an array over rows, of which some are idle meanwhile, unless that is small.
+    """
+    idle = program.rows_array().view(np.float64)
+    cdef Py_ssize_t most = min(n, max(FEWEST_SAMPLED, min(MOST_SAMPLED, SAMPLE // width)))
+    if len(idle) >= min(most, FEWEST_SAMPLED) * width:
+        return idle[: min(most, <Py_ssize_t> len(idle) // width) * width]
+    return np.empty(min(most, FEWEST_SAMPLED) * width)
 
 
 cdef int add_blocks(Py_ssize_t C, Py_ssize_t d, double *H, const double *cross,

@@ -164,8 +164,12 @@ class CompiledPoint:
         return self._gradient
 
     def _settle(self) -> None:
-        """Compute the gradient, if it is not known: that makes probabilities of residuals."""
+        """Compute the gradient, if it is not known: that makes probabilities of residuals.
+
+        It is asked for where a solver stays: the scores move here, and let go of the point before.
+        """
         if self._gradient is None:
+            _ = self.F
             self._gradient = self.objective.program.pull_back(self._state, self.theta)
 
     @property
@@ -220,7 +224,6 @@ def conjugate_gradients(
     point: CompiledPoint,
     precondition: Inverse,
     goal: float,
-    first: float,
     residual_target: float,
     max_cg: int,
 ) -> Solution:
@@ -231,8 +234,8 @@ def conjugate_gradients(
             point.probabilities,
             point.gradient,
             precondition,
+            point.value,
             goal,
-            first,
             residual_target,
             max_cg,
         )
@@ -245,10 +248,8 @@ def suboptimality_bound(
     """Return what `skmlp.nn.duality.suboptimality_bound` does."""
     if not point.objective.alpha > 0:
         return point.value
-    there = point.objective.program, point.F, point.probabilities, point.theta
-    bound = np.inf
-    if previous is not None and image is not None:
-        bound = _linear.duality_gap(*there, previous.probabilities, image)
-    if not np.isfinite(bound):
-        bound = _linear.duality_gap(*there)
-    return float(min(bound, point.value))
+    step = () if previous is None or image is None else (previous.probabilities, image)
+    bound: float = _linear.duality_gap(
+        point.objective.program, point.F, point.probabilities, point.theta, *step
+    )
+    return bound if bound < point.value else point.value

@@ -290,9 +290,10 @@ class SoftmaxRegression(
             self._forget()
         self.solver_ = choose_solver(rows.X.shape[1]) if self.solver == "auto" else self.solver
         columns = self._columns(rows, all_classes=self.solver_ == "sgd")
-        objective = self._objective(rows, columns)
+        road = choose_linear_road(self._objective(rows, columns))
+        # What the road has taken over is not held twice.
+        del rows
         is_sgd = self.solver_ == "sgd"
-        road = choose_linear_road(objective)
         theta = columns.pack(*self._start())
         recorder = self._recorder(given, theta, columns, validation, self.max_iter)
         self.road_ = road.name

@@ -17,7 +17,8 @@ With R = P and no intercept the right side is :math:`\lVert \nabla J \rVert^2 / 
 what strong convexity gives. The intercept is not penalized, so J is not strongly convex in it: R
 must be moved to give each class its share first. A better R comes for free after a full Newton
 step v from a point with probabilities p: :math:`R_i = p_i + \ell''(F_i) (\tilde x_i v)` makes the
-last term as small as the residual of the Newton system, however ill-scaled the features are.
+last term as small as the residual of the Newton system, however ill-scaled the features are. An
+improbable class may get less than nothing that way; it gets nothing, and the others a little less.
 
 References
 ----------
@@ -30,7 +31,7 @@ from scipy.special import kl_div, xlogy
 from skmlp.nn.linear import LinearPoint
 from skmlp.nn.losses import Array, log_softmax
 
-# An entry of R this far outside [0, 1] is put down to rounding.
+# An excess of a class below this is put down to rounding.
 ROUNDING = 1e-12
 # From here on the probability of the true class has some digits.
 SURE = 1e-6
@@ -56,34 +57,31 @@ def suboptimality_bound(
 
     Notes
     -----
-    Costs one product with X^T for each choice of R that is tried, one or two. The bound is computed
-    in the arithmetic of the data: below its rounding error times the objective it means nothing.
+    Costs one product with X^T. The bound is computed in the arithmetic of the data: below its
+    rounding error times the objective it means nothing.
     """
     # No loss is negative: that alone is a bound, and all there is without a penalty.
     if not point.objective.alpha > 0:
         return point.value
-    bound = np.inf
+    R = point.probabilities
     if previous is not None and image is not None:
-        V = image.copy()
-        previous.center(V)
-        V *= previous.curvature[0]
-        V += previous.probabilities
-        bound = duality_gap(point, V)
-    if not np.isfinite(bound):
-        bound = duality_gap(point, point.probabilities)
-    return min(bound, point.value)
+        R = image.copy()
+        previous.center(R)
+        R *= previous.curvature[0]
+        R += previous.probabilities
+    bound = duality_gap(point, R)
+    return bound if bound < point.value else point.value
 
 
 def duality_gap(point: LinearPoint, R: Array) -> float:
     """Return the bound that R gives, once moved to give each class its share.
 
-    Infinite if R is not made of probabilities.
+    Its rows must sum to one; what is outside [0, 1] is cut off.
     """
     objective = point.objective
-    if R.min() < -ROUNDING or R.max() > 1 + ROUNDING:
-        return np.inf
     Y = by_class(np.rint(point.probabilities - point.residual))
     R = by_class(R.clip(0, 1))
+    R /= R.sum(axis=1, keepdims=True)
     if objective.fit_intercept:
         R = with_true_shares(R, Y, objective.weight)
     dF = (R - Y)[:, -objective.n_outputs :] * point.row_weight
@@ -125,9 +123,12 @@ def with_true_shares(R: Array, Y: Array, weight: Array) -> Array:
 def tilted(R: Array, excess: Array, weight: Array) -> Array:
     """Return the rows of R, tilted so that the classes lose their excess; R if that cannot be."""
     wR = R * weight[:, None]
-    covariance = np.diag(wR.sum(axis=0)) - wR.T @ R
-    # Equal tilts of all classes do nothing; this takes them out of the null space.
+    mass = wR.sum(axis=0)
+    covariance = np.diag(mass) - wR.T @ R
+    # Equal tilts of all classes do nothing, and neither does that of a class without mass; this
+    # takes them out of the null space.
     covariance += np.trace(covariance) / len(excess)
+    covariance += np.diag(mass <= ROUNDING)
     with np.errstate(over="ignore", invalid="ignore"):
         tilt = -np.linalg.pinv(covariance, rcond=1e-13, hermitian=True) @ excess
         result: Array = R * (1 + tilt - (R @ tilt)[:, None])

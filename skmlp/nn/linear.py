@@ -4,6 +4,7 @@ This is the one place where the package states what softmax regression minimizes
 receive a `LinearPoint` and know nothing else of the model.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,13 @@ class LinearObjective:
         self.fit_intercept = fit_intercept
         self.n_weights = X.shape[1] * n_outputs
         self.n_params = self.n_weights + (n_outputs if fit_intercept else 0)
-        # A product with ones is several times as fast as a sum over rows.
-        self.ones = np.ones(len(self.weight), X.dtype)
         self.scratch: Array | None = None
         self.preconditioners = choose_preconditioners(X, loss, n_outputs)
+
+    @cached_property
+    def ones(self) -> Array:
+        """A column of ones: a product with it is several times as fast as a sum over rows."""
+        return np.ones(len(self.weight), self.X.dtype)
 
     def split(self, theta: Array) -> tuple[Array, Array]:
         """Return views of theta as W (n_features, n_outputs) and b (n_outputs,); b may be empty."""

@@ -65,15 +65,17 @@ def line_search(point: P, direction: Array, image: Any, slope: float) -> tuple[P
     """
     low, low_slope = 0.0, slope
     high, high_slope = np.inf, np.inf
-    best: tuple[P | None, float] = (None, 0.0)
+    best_value, best_step = point.value, 0.0
     step = 1.0
     for _ in range(MAX_TRIALS):
+        # One trial at a time: it has arrays over all rows.
+        trial, last = None, step
         trial = point.moved(direction, image, step)
         trial_slope = trial.slope(direction, image)
-        if trial.value < (point.value if best[0] is None else best[0].value):
-            best = trial, step
+        if trial.value < best_value:
+            best_value, best_step = trial.value, step
             if FALLING <= trial_slope / -slope <= RISING:
-                break
+                return trial, step
         if trial_slope < 0 and trial.value <= point.value:
             low, low_slope = step, trial_slope
         else:
@@ -87,4 +89,7 @@ def line_search(point: P, direction: Array, image: Any, slope: float) -> tuple[P
         step = min(max(step, low + 0.1 * width), high - 0.1 * width)
         if width <= 1e-10 * high:
             break
-    return best
+    if best_step != last:
+        trial = None
+        trial = point.moved(direction, image, best_step) if best_step else None
+    return trial, best_step

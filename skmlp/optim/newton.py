@@ -53,9 +53,9 @@ class Minimum(Generic[P]):
     bound : float or None
         What `gap` said last, if it was asked.
     image : object or None
-        Image of the last step if that was a full Newton step from `previous`, else None.
+        Image of a full Newton step from `previous`, if the last step was one.
     previous : Point or None
-        The point before the last step.
+        The point before the last step; `point` itself if no step lowered the value any more.
     """
 
     point: P
@@ -70,6 +70,9 @@ class Minimum(Generic[P]):
 ROUNDING = 1e-7
 EPSILON = float(np.finfo(float).eps)
 TINY = np.finfo(float).tiny
+# Largest residual, as a share of the gradient, and the share of the value to gain below which it
+# must be smaller; the share of the goal that a residual may be worth.
+SHARE, CLOSE, WORTHLESS = 0.25, 4e-4, 0.01
 # Share of the value to gain below which a bound on the rest may be tight.
 SOON = 5e-4
 Listener = Callable[[Any], bool]
@@ -128,22 +131,23 @@ def newton(
     minimum = Minimum(point)
     solve = conjugate_gradients if solve is None else solve
     inverse = LazyInverse(point.preconditioners)
-    first, n_extra = 0.0, 0
-    # Far too long a trial step may overflow; its infinite value then tells the line search. A
-    # decorator would do, too, but keep the point where all starts in memory to the end.
+    n_extra = 0
+    # Far too long a trial step may overflow; its infinite value then tells the line search. (As a
+    # decorator this would hold the first point, and its arrays, to the end.)
     with np.errstate(over="ignore", invalid="ignore"):
         while minimum.n_iter < max_iter and not minimum.converged:
             point = minimum.point
+            minimum.previous = minimum.image = None
             goal = tol * max(abs(point.value), TINY)
             # Before the last step or two no bound is tight: it is not worth asking for.
             near = goal if gap is None else min(goal, SOON * abs(point.value))
-            solution = solve(point, inverse.at(point), near, first, residual_target(point), max_cg)
+            solution = solve(point, inverse.at(point), near, residual_target(point), max_cg)
             inverse.n_products = solution.n_products if solution.solved else np.inf
-            first = first or solution.size
             minimum.converged = solution.solved and solution.decrement <= 2 * near
             if not solution.decrement > 0:
                 break
-            trial, image = take_step(point, solution)
+            trial, minimum.image = take_step(point, solution)
+            minimum.previous = point
             if trial is None:
                 # A system of a gradient that is rounding error alone need not be solved.
                 at_rest = solution.solved or bool(solution.size <= EPSILON * abs(point.value))
@@ -151,8 +155,7 @@ def newton(
                 minimum.converged = at_rest and solution.decrement <= rounding
                 break
             minimum.n_iter += 1
-            minimum.previous, minimum.point, minimum.bound = point, trial, None
-            minimum.image = image
+            minimum.point, minimum.bound = trial, None
             if minimum.converged and gap is not None:
                 minimum.bound = gap(minimum)
                 n_extra += 1
@@ -163,7 +166,7 @@ def newton(
 
 
 def take_step(point: C, solution: "Solution") -> tuple[C | None, Any]:
-    """Return the point that a line search finds, and the image of the step if it was a full one.
+    """Return the point that a line search finds, and the image of the step unless it was cut short.
 
     Where it finds none although much was promised, the curvature is rounding error: the search
     then goes down the slope for once.
@@ -177,7 +180,7 @@ def take_step(point: C, solution: "Solution") -> tuple[C | None, Any]:
         direction = -point.gradient
         slope = -float(direction @ direction)
         trial, _ = line_search(point, direction, point.image(direction), slope)
-    return trial, None
+    return trial, image if trial is None else None
 
 
 @dataclass
@@ -226,6 +229,8 @@ class LazyInverse:
         else:
             for rung in range(len(self.ladder) - 1, self.rung - 1, -1):
                 if self.n_products > self.ladder[rung].cost:
+                    # The old matrix makes room for the new one.
+                    self.inverse = None
                     self.rung, self.inverse = rung, self.ladder[rung].build(point)
                     break
         return self.inverse
@@ -235,17 +240,16 @@ def conjugate_gradients(
     point: CurvedPoint,
     precondition: Inverse,
     goal: float,
-    first: float,
     residual_target: float,
     max_cg: int,
 ) -> Solution:
     """Solve for the Newton direction, as exactly as it is worth.
 
-    The residual, in the metric of the preconditioner, falls to a share of the gradient: a quarter
-    far from the minimum, and less and less as the gradient shrinks from its `first` size, which
-    makes the whole method converge superlinearly. Once the residual is worth less than a thousandth
-    of the `goal` there is nothing left to gain from it. If the step turns out to be the last one,
-    the residual also falls to `residual_target`.
+    The residual, in the metric of the preconditioner, falls to a quarter of the gradient: if it
+    fell further, the next gradient would hardly be smaller, since the curvature changes on the way.
+    Close to the minimum it falls to a share that is the fourth root of what is left to gain, which
+    makes the whole method converge superlinearly. If the step turns out to be the last one, the
+    residual falls to where it is worth a hundredth of the `goal`, and to `residual_target`.
     """
     gradient = point.gradient
     direction, residual = np.zeros_like(gradient), -gradient
@@ -255,7 +259,7 @@ def conjugate_gradients(
         # Rounding has made the approximate inverse indefinite: do without.
         precondition, z = np.copy, residual.copy()
         rho = size = float(residual @ residual)
-    share = min(0.25, max(1e-6, np.sqrt(size / first))) if first else 0.25
+    share = SHARE * min(1.0, (size / (CLOSE * max(abs(point.value), TINY))) ** 0.25)
     v, decrement, n_products, solved = z, 0.0, 0, not size
     while n_products < max_cg and rho > 0:
         n_products += 1
@@ -269,7 +273,8 @@ def conjugate_gradients(
         z = precondition(residual)
         rho, last_rho = float(residual @ z), rho
         is_last = decrement <= 2 * goal
-        solved = 0 <= rho <= max(share**2 * size, 1e-3 * goal)
+        enough = WORTHLESS * goal if is_last else max(share**2 * size, WORTHLESS * goal)
+        solved = bool(0 <= rho <= enough)
         if solved and not (is_last and np.linalg.norm(residual) > residual_target):
             break
         v = z + (rho / last_rho) * v

@@ -1,6 +1,7 @@
 """The linear objective on both roads: values, derivatives, preconditioners, certificates, fits."""
 
 import gc
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_sampled_rows():
 def test_conjugate_gradients_and_the_certificate(two_points):
     readable, compiled, _ = two_points
     dtype = readable.objective.X.dtype
-    arguments = (1e-6, 0.0, np.inf, 3)
+    arguments = (1e-6, np.inf, 3)
     inverses = [point.preconditioners[0].build(point) for point in (readable, compiled)]
     ours = newton.conjugate_gradients(readable, inverses[0], *arguments)
     theirs = linear.conjugate_gradients(compiled, inverses[1], *arguments)
@@ -345,6 +346,25 @@ def test_rows_that_steps_describe_are_read_where_they_lie():
     wide = program(X=X[:, :4], narrow=0, **classes)
     own = program(X=X[:, :4].copy(), **classes)
     assert_allclose(wide.image(theta)[:12], own.image(theta)[:12], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("alpha", "scale"), [(1e-3, 1.0), (1e-6, 50.0)])
+def test_a_fit_by_newton_holds_few_arrays_over_the_rows(monkeypatch, alpha, scale):
+    # Scores, probabilities here and there, the image of a step; what is left is for blocks.
+    monkeypatch.delenv("SKMLP_ROAD", raising=False)
+    rng = np.random.default_rng(0)
+    n, d, C = 20_000, 8, 12
+    X = scale * rng.normal(size=(n, d))
+    y = (X @ rng.normal(size=(d, C)) + scale * rng.gumbel(size=(n, C))).argmax(axis=1)
+    model = SoftmaxRegression(alpha)
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert model.n_iter_ > 3
+    assert peak < 5 * 8 * n * C
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])

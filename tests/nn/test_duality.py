@@ -167,6 +167,29 @@ def test_the_bound_is_tight_after_a_full_newton_step(name, fit_intercept):
     assert min(bounds) < 1e-8
 
 
+@each_intercept
+@pytest.mark.parametrize("alpha", [1e-3, 1e-4, 1e-5])
+def test_improbable_classes_that_would_get_less_than_nothing_do_not_loosen_the_bound(
+    alpha, fit_intercept
+):
+    objective = make_objective(n_outputs=4, alpha=alpha, fit_intercept=fit_intercept)
+    path = [objective.at(np.zeros(objective.n_params))]
+    best = newton(path[0], tol=1e-16, max_iter=60, on_step=path.append).point
+    bounds = []
+    for point in path:
+        moved, image = full_newton_step(point)
+        R = image - (point.probabilities * image).sum(axis=1, keepdims=True)
+        R = point.probabilities * (1 + R)
+        gap = moved.value - best.value
+        bound = suboptimality_bound(moved, point, image)
+        assert bound >= gap - ROUNDING * best.value
+        if -0.01 < R.min() < -1e-12:
+            # What the end itself proves.
+            bounds.append(bound / suboptimality_bound(moved))
+    assert bounds
+    assert max(bounds) < 0.1
+
+
 @each_problem
 def test_without_intercept_the_bound_is_that_of_strong_convexity(name):
     for point in solved(name, False)[:-2]:

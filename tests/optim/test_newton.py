@@ -465,9 +465,10 @@ def test_the_last_system_is_solved_to_the_wanted_residual(target):
 
 
 class Quadratic:
-    """Half x^T A x - b^T x at the origin, as far as conjugate gradients look."""
+    """Half x^T A x - b^T x plus a constant at the origin, as far as conjugate gradients look."""
 
-    def __init__(self, A, b):
+    def __init__(self, A, b, value=1.0):
+        self.value = value
         self.A = A
         self.gradient = -b
 
@@ -481,15 +482,15 @@ def random_quadratic(n=8):
     return Quadratic(B @ B.T + 0.1 * np.eye(n), rng.normal(size=n))
 
 
-def solve(quadratic, precondition=np.copy, *, goal=0.0, first=0.0, target=np.inf, max_cg=500):
-    return conjugate_gradients(quadratic, precondition, goal, first, target, max_cg)
+def solve(quadratic, precondition=np.copy, *, goal=0.0, target=np.inf, max_cg=500):
+    return conjugate_gradients(quadratic, precondition, goal, target, max_cg)
 
 
 def test_conjugate_gradients_solve_the_newton_system():
     quadratic = random_quadratic()
     expected = np.linalg.solve(quadratic.A, -quadratic.gradient)
-    # Compared with a huge first gradient this one is nearly nothing: precision pays.
-    solution = solve(quadratic, first=1e20)
+    # A goal that all steps reach makes the step the last one.
+    solution = solve(quadratic, goal=1e20, target=1e-10)
     assert_allclose(solution.direction, expected, rtol=1e-7)
     assert solution.decrement == pytest.approx(-quadratic.gradient @ expected)
     assert solution.size == pytest.approx(quadratic.gradient @ quadratic.gradient)
@@ -499,12 +500,12 @@ def test_conjugate_gradients_solve_the_newton_system():
 def test_the_inverse_as_preconditioner_needs_one_product():
     quadratic = random_quadratic()
     inverse = np.linalg.inv(quadratic.A)
-    solution = solve(quadratic, lambda v: inverse @ v, first=1e6)
+    solution = solve(quadratic, lambda v: inverse @ v, goal=1e20, target=1e-8)
     assert solution.n_products == 1
     assert_allclose(solution.direction, -inverse @ quadratic.gradient, rtol=1e-8)
 
 
-def test_far_from_the_minimum_a_quarter_of_the_residual_is_left():
+def test_before_the_last_step_a_quarter_of_the_residual_is_left():
     quadratic = random_quadratic()
     solution = solve(quadratic)
     residual = quadratic.gradient + quadratic.A @ solution.direction
@@ -516,13 +517,40 @@ def test_far_from_the_minimum_a_quarter_of_the_residual_is_left():
 
 def test_no_precision_beyond_the_goal_is_bought():
     quadratic = random_quadratic()
-    assert solve(quadratic, goal=1e6, first=1e20).n_products == 1
+    assert solve(quadratic, goal=1e6).n_products == 1
     residual_of = {}
     for target in (np.inf, 1e-8):
-        solution = solve(quadratic, goal=1e6, first=1e20, target=target)
+        solution = solve(quadratic, goal=1e6, target=target)
         residual = quadratic.gradient + quadratic.A @ solution.direction
         residual_of[target] = np.linalg.norm(residual)
     assert residual_of[1e-8] <= 1.001e-8 < residual_of[np.inf]
+
+
+@pytest.mark.parametrize("factor", [1e4, 1e8])
+def test_close_to_the_minimum_a_smaller_residual_is_left(factor):
+    quadratic = random_quadratic()
+    size = quadratic.gradient @ quadratic.gradient
+    # A gain that is so many times less beside the value.
+    quadratic.value = factor * size / 4e-4
+    residuals = []
+    n_products = solve(quadratic).n_products
+    for fewer in (0, 1):
+        direction = solve(quadratic, max_cg=n_products - fewer).direction
+        residuals.append(np.linalg.norm(quadratic.gradient + quadratic.A @ direction))
+    assert residuals[0] <= 0.25 * factor**-0.25 * size**0.5 < residuals[1]
+
+
+def test_the_last_step_leaves_a_hundredth_of_the_goal():
+    quadratic = random_quadratic()
+    goal = solve(quadratic, goal=1e6, target=0.0).decrement
+    sizes = []
+    for fewer in (0, 1):
+        n_products = solve(quadratic, goal=goal).n_products - fewer
+        solution = solve(quadratic, goal=goal, max_cg=n_products)
+        residual = quadratic.gradient + quadratic.A @ solution.direction
+        sizes.append(residual @ residual)
+    assert sizes[0] <= 0.01 * goal < sizes[1]
+    assert sizes[0] < 0.25**2 * quadratic.gradient @ quadratic.gradient
 
 
 def test_a_step_that_is_not_the_last_ignores_the_wanted_residual():
@@ -540,7 +568,7 @@ def test_without_a_gradient_there_is_no_direction():
 def test_the_gradient_is_left_as_it_is():
     quadratic = random_quadratic()
     before = quadratic.gradient.copy()
-    solve(quadratic, first=1e20)
+    solve(quadratic)
     assert_array_equal(quadratic.gradient, before)
 
 

@@ -13,33 +13,33 @@ static inline REAL NAME(of_class)(const skmlp_linear *p, const REAL *P, ptrdiff_
     return k == 1 ? P[i] : 1 - P[i];
 }
 
-/* Q of m rows from the probabilities before a Newton step and the image of the step; its ends before
- * it is clipped. */
+/* Q of m rows from the probabilities before a Newton step and the image of the step: what is outside
+ * [0, 1] is cut off, and the rest of the row made to sum to one. */
 static void NAME(dual_start)(const skmlp_linear *p, ptrdiff_t m, const REAL *P, const REAL *V,
-                             REAL *Q, REAL *ends) {
+                             REAL *Q) {
     const ptrdiff_t B = p->block, C = p->n_outputs;
-    REAL *to = Q + (p->n_classes - C) * B;
-    REAL least = 0, most = 0;
+    REAL *to = Q + (p->n_classes - C) * B, sum[MOST_ROWS];
     ptrdiff_t i, k;
     memset(Q, 0, (size_t)(p->n_classes * B) * sizeof *Q);
+    memset(sum, 0, sizeof sum);
     if (V != NULL) {
         memcpy(to, V, (size_t)(C * B) * sizeof *to);
         NAME(bend)(p, P, to);
     }
-    for (k = 0; k < C; k++) {
-        #pragma omp simd reduction(min : least) reduction(max : most)
-        for (i = 0; i < m; i++) {
+    for (k = 0; k < C; k++)
+        for (i = 0; i < B; i++) {
             const REAL q = to[k * B + i] + P[k * B + i];
-            least = q < least ? q : least;
-            most = q > most ? q : most;
-            to[k * B + i] = q < 0 ? 0 : (q > 1 ? 1 : q);
+            const REAL part = q < 0 || i >= m ? 0 : (q > 1 ? 1 : q);
+            to[k * B + i] = part;
+            sum[i] += part;
         }
-        for (i = m; i < B; i++) to[k * B + i] = 0;
-    }
-    if (!p->coupled)
+    if (!p->coupled) {
         for (i = 0; i < m; i++) Q[i] = 1 - to[i];
-    ends[0] = least;
-    ends[1] = most;
+        return;
+    }
+    for (i = 0; i < B; i++) sum[i] = i < m ? 1 / sum[i] : 0;
+    for (k = 0; k < C; k++)
+        for (i = 0; i < B; i++) to[k * B + i] *= sum[i];
 }
 
 /* Add the sums of w (Q - Y). */

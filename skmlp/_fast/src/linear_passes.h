@@ -37,21 +37,17 @@ static void NAME(multiply_block)(skmlp_linear *p, ptrdiff_t b, const double *w) 
 }
 
 static void NAME(start_dual_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
-    REAL ends[2];
     NAME(dual_start)(p, NAME(rows_of_block)(p, b), BLOCK_OF(p->before), BLOCK_OF(p->image),
-                     p->work, ends);
-    p->least = ends[0] < p->least ? ends[0] : p->least;
-    p->most = ends[1] > p->most ? ends[1] : p->most;
+                     p->work);
     NAME(add_excess)(p, y, w, p->work);
     NAME(add_covariance)(p, w, p->work);
 }
 
 /* What a tilt would leave of the excess, and the smallest probability then. */
 static void NAME(try_tilt)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
-    REAL *R = p->work, least = (REAL)p->least, ends[2];
+    REAL *R = p->work, least = (REAL)p->least;
     ptrdiff_t i;
-    NAME(dual_start)(p, NAME(rows_of_block)(p, b), BLOCK_OF(p->before), BLOCK_OF(p->image), R,
-                     ends);
+    NAME(dual_start)(p, NAME(rows_of_block)(p, b), BLOCK_OF(p->before), BLOCK_OF(p->image), R);
     NAME(tilt_block)(p, R);
     #pragma omp simd reduction(min : least)
     for (i = 0; i < p->block * p->n_classes; i++) least = R[i] < least ? R[i] : least;
@@ -64,9 +60,9 @@ static void NAME(end_dual_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, con
     const ptrdiff_t B = p->block, K = p->n_classes, first = K - p->n_outputs;
     const ptrdiff_t m = NAME(rows_of_block)(p, b);
     const REAL part = (REAL)(1 - p->mix);
-    REAL *R = p->work, ends[2];
+    REAL *R = p->work;
     ptrdiff_t i, k;
-    NAME(dual_start)(p, m, BLOCK_OF(p->before), BLOCK_OF(p->image), R, ends);
+    NAME(dual_start)(p, m, BLOCK_OF(p->before), BLOCK_OF(p->image), R);
     NAME(tilt_block)(p, R);
     for (k = 0; k < K; k++)
         for (i = 0; i < B; i++) {
@@ -85,7 +81,7 @@ static void NAME(end_dual_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, con
 static void NAME(begin_pass)(skmlp_linear *p, int pass) {
     const size_t K = (size_t)p->n_classes;
     p->value = p->slope = p->divergence = 0;
-    p->least = p->most = 0;
+    p->least = 0;
     if (pass == PULL_BACK || pass == PRODUCT || pass == DUAL_GAP) NAME(begin_sums)(p);
     if (pass == SQUARES) memset(p->gradient, 0, (size_t)p->n_inputs * sizeof(double));
     if (pass == DUAL_START) memset(p->covariance, 0, K * K * sizeof(REAL));

@@ -57,7 +57,7 @@ typedef struct skmlp_linear {
     void *covariance;         /* (K, K) */
     double *excess, *tilt;    /* (K,) */
     double *shares;           /* (K,), what is added to each row of (1 - mix) R */
-    double mix, least, most, divergence;
+    double mix, least, divergence;
 
     /* Sampled rows: every stride-th. */
     ptrdiff_t stride;
