@@ -109,6 +109,19 @@ def test_losses_of_regression(on_road, loss, n_outputs, dtype):
 
 
 @dtypes
+@pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+@pytest.mark.parametrize("size", [1e-3, 0.3, 1.0, 3.0, 12.0, 16.0, 30.0, 300.0, 1e4])
+def test_losses_of_regression_far_from_the_targets(on_road, size, loss, dtype):
+    rows = np.tile(X, (50, 1))
+    y = rows[:, 0] - rows[:, 0].min()
+    # The unit of the targets is their spread, about one: one among many hardly changes it.
+    y[3] += size
+    options = SMOOTH | {"learning_rate": 1e-9, "batch_size": 500}
+    model = MLPNetRegressor((), **options, loss=loss, dtype=dtype)
+    assert np.isfinite(assert_same(on_road, model, rows, y).loss_)
+
+
+@dtypes
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 @pytest.mark.parametrize("y", [Y_CLASS, Y_BINARY, Y_MANY > 1], ids=["many", "two", "multilabel"])

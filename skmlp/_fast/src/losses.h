@@ -82,12 +82,13 @@ static inline REAL NAME(huber)(REAL r, REAL delta, REAL *d) {
 }
 
 static inline REAL NAME(log_cosh)(REAL r, REAL *d) {
-    /* log(cosh(r)) = |r| - log(2) + log1p(exp(-2 |r|)); near 0 log1p(2 sinh(r / 2)^2). */
-    const REAL size = NAME(magnitude)(r), bent = size > 20 ? 20 : size;
-    const REAL e = NAME(expm1)(-bent);
-    /* 2 sinh(b / 2)^2 = expm1(-b)^2 / (2 exp(-b)) */
+    /* log(cosh(r)) = |r| - log(2) + log1p(exp(-2 |r|)); near 0, where these cancel,
+     * log1p(2 sinh(r / 2)^2) with 2 sinh(r / 2)^2 = expm1(-|r|)^2 / (2 exp(-|r|)). */
+    const REAL size = NAME(magnitude)(r), near = size > 1 ? 1 : size;
+    const REAL e = NAME(expm1)(-near), far = NAME(exp)(-2 * size);
+    const REAL bent = NAME(log1p)(size > 1 ? far : e * e / (2 * (e + 1)));
     *d = NAME(tanh)(r);
-    return size - bent + NAME(log1p)(e * e / (2 * (e + 1)));
+    return size > 1 ? size - (REAL)0.693147180559945309 + bent : bent;
 }
 
 static inline REAL NAME(poisson)(REAL f, REAL t, REAL *d) {
