@@ -61,16 +61,14 @@ def average_curvatures(LinearProgram program, probabilities):
     return q
 
 
-def diagonal(LinearProgram program, probabilities):
-    """Return the diagonal of the Hessian without the penalty, averaged over the outputs."""
+def curved_squares(LinearProgram program, probabilities):
+    """Return the sum over rows of curvature times squared features, and `average_curvatures`."""
     cdef skmlp_linear *p = &program.p
     q = average_curvatures(program, probabilities)
-    h = np.full(p.n_inputs, q.sum())
+    h = np.empty(p.n_inputs)
     p.gradient = <double *> cnp.PyArray_DATA(h)
     program.sweep(SQUARES)
-    if p.n_inputs > p.n_features:
-        h[p.n_features] = q.sum()
-    return h
+    return h[: p.n_features], q
 
 
 def shared_gram(LinearProgram program, probabilities, Py_ssize_t stride):

@@ -14,6 +14,7 @@ from skmlp.nn.preconditioners import (
     FULL_SAMPLE,
     GRAM_SAMPLE,
     Preconditioner,
+    centred_diagonal,
     diagonal,
     full_hessian,
     sample_stride,
@@ -66,6 +67,7 @@ class CompiledObjective:
 
     def __init__(self, objective: LinearObjective, kernels: str | None = None) -> None:
         self.X, self.alpha = objective.X, objective.alpha
+        self.fit_intercept = objective.fit_intercept
         self.n_weights, self.n_params = objective.n_weights, objective.n_params
         self.program = _linear.LinearProgram(
             objective.X,
@@ -214,10 +216,8 @@ class CompiledPoint:
 def compiled_diagonal(point: CompiledPoint, ridge: float = 1.0) -> Inverse:
     """Return `skmlp.nn.preconditioners.diagonal` at a point."""
     objective = point.objective
-    h = _linear.diagonal(objective.program, point.probabilities)
-    h[: objective.X.shape[1]] += 2 * ridge * objective.alpha
-    h = np.where(h > 0, h, 1)[:, None]
-    return lambda v: (v.reshape(len(h), -1) / h).ravel()
+    squares, q = _linear.curved_squares(objective.program, point.probabilities)
+    return centred_diagonal(objective, squares, q[: len(objective.X)], ridge)
 
 
 def conjugate_gradients(

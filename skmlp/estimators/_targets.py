@@ -150,7 +150,9 @@ def class_factors(class_weight, classes, codes, weight):
         return np.divide(share, totals, out=np.zeros(len(classes)), where=present)
     labels = classes.tolist()
     factors = [class_weight.get(label, 1.0) for label in labels]
+    # As in scikit-learn: a class that these rows lack may be named if all that they have are.
     known = all(label in labels for label in class_weight)
+    known = known or all(label in class_weight for label in labels)
     if not known or not all(isinstance(f, Real) and 0 <= f < np.inf for f in factors):
         raise ValueError(
             f"class_weight must give numbers >= 0 to labels among {labels}, got {class_weight!r}."

@@ -15,6 +15,7 @@ from skmlp.estimators._base import (
     TunableObjects,
     check_seed,
     random_generator,
+    unchanged_by_errors,
     warn_caller,
 )
 from skmlp.estimators._callbacks import IterationCallbacks
@@ -279,23 +280,22 @@ class SoftmaxRegression(
         """
         self._check_parameters()
         given = X, y, sample_weight
-        rows = self._training_rows(*given, classes=self.classes, n_present=2)
-        validation = self._validation_rows(X_val, y_val, sample_weight_val)
-        if validation is None and self.early_stopping:
-            rng = random_generator(self.random_state)
-            some = np.flatnonzero(rows.weight)
-            train, held_out = stratified_split(rows.targets[some], self.validation_fraction, rng)
-            rows, validation = rows.take(some[train]), rows.take(some[held_out])
-        if not self.warm_start:
-            self._forget()
-        self.solver_ = choose_solver(rows.X.shape[1]) if self.solver == "auto" else self.solver
-        columns = self._columns(rows, all_classes=self.solver_ == "sgd")
-        road = choose_linear_road(self._objective(rows, columns))
-        # What the road has taken over is not held twice.
-        del rows
-        is_sgd = self.solver_ == "sgd"
-        theta = columns.pack(*self._start())
-        recorder = self._recorder(given, theta, columns, validation, self.max_iter)
+        with unchanged_by_errors(self):
+            rows = self._training_rows(*given, classes=self.classes, n_present=2)
+            validation = self._validation_rows(X_val, y_val, sample_weight_val)
+            if validation is None and self.early_stopping:
+                rows, validation = self._hold_out(rows)
+            if not self.warm_start:
+                self._forget()
+            is_auto = self.solver == "auto"
+            self.solver_ = choose_solver(rows.X.shape[1]) if is_auto else self.solver
+            is_sgd = self.solver_ == "sgd"
+            columns = self._columns(rows, all_classes=is_sgd)
+            road = choose_linear_road(self._objective(rows, columns))
+            # What the road has taken over is not held twice.
+            del rows
+            theta = columns.pack(*self._start())
+            recorder = self._recorder(given, theta, columns, validation, self.max_iter)
         self.road_ = road.name
         try:
             minimum = SOLVERS[self.solver_](self, road, theta, recorder)
@@ -344,14 +344,15 @@ class SoftmaxRegression(
             The model, trained a little more.
         """
         self._check_parameters()
-        first = not hasattr(self, "coef_")
-        known = classes_of_parts(classes, self.classes, None if first else self.classes_)
-        rows = self._training_rows(X, y, sample_weight, classes=known, n_present=1, reset=first)
-        if first:
-            self._forget()
-        columns = self._columns(rows, all_classes=True)
-        theta = columns.pack(*self._start())
-        recorder = self._recorder((X, y, sample_weight), theta, columns, None, 1)
+        given, first = (X, y, sample_weight), not hasattr(self, "coef_")
+        with unchanged_by_errors(self):
+            known = classes_of_parts(classes, self.classes, None if first else self.classes_)
+            rows = self._training_rows(*given, classes=known, n_present=1, reset=first)
+            if first:
+                self._forget()
+            columns = self._columns(rows, all_classes=True)
+            theta = columns.pack(*self._start())
+            recorder = self._recorder(given, theta, columns, None, 1)
         before = self._training
         train_batches(self, self._objective(rows, columns), theta, recorder, 1)
         history = self.loss_curve_ if before is self._training else []
@@ -424,6 +425,12 @@ class SoftmaxRegression(
                 "y must have the classes of the last fit with warm_start=True, "
                 f"{self.classes_.tolist()}, got {labels.tolist()}."
             )
+
+    def _hold_out(self, rows):
+        """Return training and validation rows, some of each class in both."""
+        rng, some = random_generator(self.random_state), np.flatnonzero(rows.weight)
+        train, held_out = stratified_split(rows.targets[some], self.validation_fraction, rng)
+        return rows.take(some[train]), rows.take(some[held_out])
 
     def _validation_rows(self, X_val, y_val, sample_weight_val):
         """Check the validation data of `fit`; None if there are none."""

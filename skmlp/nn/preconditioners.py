@@ -37,6 +37,8 @@ ROWS_FOR_FREE = 20
 # Operations for a matrix that are too few to think about: it is built for every step.
 TRIFLE = 1e6
 ROUNDING = 1e-10
+# Least share that the spread of a feature has in its mean square: below, it is rounding error.
+LEAST_SPREAD = 1e-13
 # Numbers in a block of rows, for products with it and for cheaper things.
 BLOCK, IN_CACHE = 1 << 18, 1 << 16
 
@@ -147,17 +149,47 @@ def shared_gram(point: Point) -> Inverse:
 
 
 def diagonal(point: Point, ridge: float = 1.0) -> Inverse:
-    """Divide by the diagonal of the Hessian, averaged over the outputs.
+    """Divide by the diagonal of the Hessian of centred features, averaged over the outputs."""
+    X, q = point.objective.X, mean_curvature(point)
+    return centred_diagonal(point.objective, sum_of_squares(X, q), q, ridge)
 
-    Its share from the penalty counts `ridge` times. More than once makes the first steps along
-    rare features smaller, whose curvature at the start is far from what it will be at the end.
+
+def centred_diagonal(objective: Any, squares: Array, q: Array, ridge: float) -> Inverse:
+    r"""Divide by a diagonal where features have mean zero, if there is an intercept.
+
+    With :math:`W^T x + b = W^T (x - m) + b'` and m the mean of the features by the curvature q,
+    W and :math:`b' = b + W^T m` bend apart from one another, however far m is from zero. From the
+    derivatives in W and b follow those in W and b', and from the step in b' that in b.
+
+    Parameters
+    ----------
+    objective : LinearObjective or CompiledObjective
+        Has rows, penalty and intercept.
+    squares : ndarray of shape (n_features,)
+        Sum over rows of q times the squared features.
+    q : ndarray of shape (n_samples,)
+        Curvature of each row.
+    ridge : float
+        How many times the share of the penalty counts. More than once makes the first steps along
+        rare features smaller, whose curvature at the start is far from what it will be at the end.
     """
-    objective = point.objective
-    q = mean_curvature(point)
-    squares = sum_of_squares(objective.X, q)
-    h = np.append(squares + 2 * ridge * objective.alpha, [q.sum()] * objective.fit_intercept)
-    h = np.where(h > 0, h, 1)[:, None]
-    return lambda v: (v.reshape(len(h), -1) / h).ravel()
+    penalty, total = 2 * ridge * objective.alpha, q.sum()
+    if not (objective.fit_intercept and total > 0):
+        h = np.append(squares + penalty, [1.0] * objective.fit_intercept)
+        h = np.where(h > 0, h, 1)[:, None]
+        return lambda v: (v.reshape(len(h), -1) / h).ravel()
+    m = weighted_sum(objective.X, q) / total
+    h = np.maximum(squares - total * m**2, LEAST_SPREAD * squares) + penalty
+    h, m = np.where(h > 0, h, 1)[:, None], m[:, None]
+
+    def inverse(v: Array) -> Array:
+        V = v.reshape(len(h) + 1, -1)
+        U = np.empty_like(V)
+        U[:-1] = (V[:-1] - m * V[-1]) / h
+        U[-1] = V[-1] / total - m[:, 0] @ U[:-1]
+        return U.ravel()
+
+    return inverse
 
 
 def sum_of_squares(X: Any, q: Array) -> Array:
@@ -165,6 +197,11 @@ def sum_of_squares(X: Any, q: Array) -> Array:
     parts = (X[rows] for rows in row_blocks(X))
     squares = (part.power(2) if sp.issparse(part) else part**2 for part in parts)
     return np.asarray(sum(q[rows] @ A for rows, A in zip(row_blocks(X), squares, strict=True)))
+
+
+def weighted_sum(X: Any, q: Array) -> Array:
+    """Return the sum over rows of q times the features."""
+    return np.asarray(sum(q[rows] @ X[rows] for rows in row_blocks(X)))
 
 
 def row_blocks(X: Any) -> Iterator[slice]:

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 from skmlp import SoftmaxRegression
@@ -288,3 +288,30 @@ def test_another_number_of_features():
 )
 def test_predictions_need_a_fit(method):
     assert_refused(lambda: getattr(SoftmaxRegression(), method)(X), NotFittedError, "not fitted")
+
+
+BAD_CALLS = {
+    "X_val without y_val": lambda model: model.fit(X[:, :2], 2 - Y, X_val=X[:, :2]),
+    "one class": lambda model: model.fit(np.c_[X, X], 0 * Y),
+    "unseen class in y_val": lambda model: model.fit(X, Y % 2, X_val=X, y_val=Y),
+    "unseen class in partial_fit": lambda model: model.partial_fit(X, Y + 1),
+    "other features in partial_fit": lambda model: model.partial_fit(X[:, :2], Y),
+}
+
+
+@pytest.mark.parametrize("call", BAD_CALLS.values(), ids=BAD_CALLS)
+def test_a_call_that_is_refused_leaves_the_model_as_it_was(call, solver):
+    model = SoftmaxRegression(solver=solver, random_state=0, tol=1e-2).fit(X, Y)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=r"^(X|y|X_val|y_val|classes)( and y_val)? must|^X has"):
+        call(model)
+    assert vars(model) == before
+
+
+def test_class_weight_may_name_a_class_that_the_rows_lack():
+    X_two, y_two = X[Y < 2], Y[Y < 2]
+    weight = {0: 1.0, 1: 3.0, 2: 10.0}
+    model = SoftmaxRegression(class_weight=weight).fit(X_two, y_two)
+    assert_array_equal(
+        model.coef_, SoftmaxRegression(class_weight={0: 1.0, 1: 3.0}).fit(X_two, y_two).coef_
+    )

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -272,3 +273,16 @@ def test_separable_classes_without_a_penalty_end_without_overflow(iris, solver):
     assert model.score(X[:100], y[:100]) == 1
     assert model.loss_ < 1e-3
     assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("offset", [1e2, 1e4, 1e6])
+def test_an_offset_of_the_features_costs_nothing(clouds, solver, container, offset):
+    X, y = clouds
+    plain = SoftmaxRegression(solver=solver, tol=1e-8).fit(X, y)
+    shifted = SoftmaxRegression(solver=solver, tol=1e-8).fit(container(X + offset), y)
+    assert shifted.converged_
+    assert_allclose(shifted.loss_, plain.loss_, rtol=1e-6)
+    assert_allclose(shifted.coef_, plain.coef_, rtol=1e-2, atol=1e-2)
+    assert shifted.n_iter_ <= 2 * plain.n_iter_

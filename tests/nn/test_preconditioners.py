@@ -117,11 +117,30 @@ def test_the_shared_gram_matrix_and_the_diagonal_are_averages_over_the_outputs(
     result = shared_gram(point)((gram @ V).ravel())
     assert_allclose(result.reshape(V.shape), V, rtol=1e-6, atol=1e-6)
 
-    h = np.diagonal(gram)[:, None].copy()
-    assert_allclose(diagonal(point)(V.ravel()), (V / h).ravel(), rtol=1e-12)
-    # The penalty, which is in h once, counts three times.
-    h[:3] += 2 * (2 * alpha)
-    assert_allclose(diagonal(point, ridge=3.0)(V.ravel()), (V / h).ravel(), rtol=1e-12)
+    # T takes the intercept of centred features to that of the features as they are.
+    T = np.eye(len(gram))
+    if fit_intercept:
+        T[3, :3] = -gram[3, :3] / gram[3, 3]
+    H = np.diag(T.T @ gram @ T)[:, None].copy()
+    assert_allclose(diagonal(point)(V.ravel()), (T @ (T.T @ V / H)).ravel(), rtol=1e-10)
+    # The penalty, which is in H once, counts three times.
+    H[:3] += 2 * (2 * alpha)
+    expected = T @ (T.T @ V / H)
+    assert_allclose(diagonal(point, ridge=3.0)(V.ravel()), expected.ravel(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("offset", [1e2, 1e4])
+def test_the_diagonal_does_not_mind_an_offset_of_the_features(offset, container):
+    X = random_rows(50, 3)
+    near, far = (
+        point_at(SOFTMAX, 3, X + shift, container=container, theta_scale=0.0, alpha=0.01)
+        for shift in (0.0, offset)
+    )
+    dF = np.random.default_rng(2).normal(size=(50, 3))
+    steps = [diagonal(p)(p.objective.pull_back(dF)) for p in (near, far)]
+    moves = [p.objective.scores(step) for p, step in zip((near, far), steps, strict=True)]
+    assert_allclose(moves[1], moves[0], rtol=1e-4, atol=1e-4)
 
 
 @each_kind
