@@ -11,6 +11,7 @@ from skmlp.estimators._epochs import train_epochs
 from skmlp.estimators._network_pieces import epochs_to_make, network_schedule, rows_in_batch
 from skmlp.nn.backprop import NetworkPoint
 from skmlp.optim.lbfgs import Past, lbfgs
+from skmlp.optim.line_search import LOOSE
 from skmlp.optim.training import diverged
 
 # A loss this many times that of the first epoch, and of the best constant, has exploded.
@@ -107,6 +108,7 @@ def train_whole(estimator, objective, recorder, max_iter):
         max_iter=max_iter,
         preconditioner=lambda point: lambda v: scale * v,
         past=estimator._past,
+        accepted=LOOSE,
         on_step=take_note,
     )
     recorder.theta = minimum.point.theta
@@ -120,9 +122,9 @@ def warn_of_lbfgs(estimator, minimum, max_iter, unit):
     where, advice = f"at max_iter={max_iter}", "increase max_iter or tol"
     if minimum.n_iter < max_iter:
         where = f"after {minimum.n_iter} steps, where no step lowers the objective"
-        advice = "take a smooth activation such as 'tanh' and a smooth loss, increase tol"
+        advice = "increase tol, or take a smooth activation and loss if they have kinks"
     estimator._warn(
         ConvergenceWarning,
         f"stopped {where}, before its objective, {minimum.point.value * unit:.6g}, came to "
-        f"rest. To go on, {advice}, or scale the features",
+        f"rest. To go on, scale the features unless they are, {advice}",
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmlp.optim.line_search import Array, line_search
+from skmlp.optim.line_search import CLOSE, Array, line_search
 from skmlp.optim.newton import ROUNDING, Inverse, Listener, Minimum, P
 
 Step = tuple[Array, Array, float]
@@ -54,6 +54,7 @@ def lbfgs(
     preconditioner: Callable[[P], Inverse] = lambda point: np.copy,
     unit: float | None = None,
     past: Past | None = None,
+    accepted: tuple[float, float] = CLOSE,
     on_step: Listener = lambda point: False,
 ) -> Minimum[P]:
     r"""Minimize a smooth function.
@@ -76,6 +77,9 @@ def lbfgs(
     past : Past, default=None
         What is remembered of steps before, changed in place; None means ten steps at most, and none
         so far.
+    accepted : tuple of float, default=CLOSE
+        See `line_search`. On a function that is not convex, or whose value costs as much as its
+        gradient, LOOSE takes fewer evaluations.
     on_step : callable, default=never stop
         Called with the new point after every step; a true answer stops.
 
@@ -105,7 +109,7 @@ def lbfgs(
             slope = float(point.gradient @ direction)
             trial = None
             if slope < 0:
-                trial, _ = line_search(point, direction, point.image(direction), slope)
+                trial, _ = line_search(point, direction, point.image(direction), slope, accepted)
             if trial is None and steps:
                 # What is remembered misleads: forget it, and go down the slope.
                 steps.clear()

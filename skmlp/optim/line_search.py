@@ -13,7 +13,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # A step is accepted when the slope lies between these shares of the first slope: the objective
 # still falls at most a quarter as steeply as at the start, or rises at most half as steeply.
-FALLING, RISING = -0.25, 0.5
+FALLING, RISING = CLOSE = -0.25, 0.5
+# Where a trial costs as much as a step: it need not fall or rise much less steeply.
+LOOSE = -0.9, 0.9
 MAX_TRIALS = 30
 
 
@@ -36,8 +38,14 @@ class Point(Protocol):
 P = TypeVar("P", bound=Point)
 
 
-def line_search(point: P, direction: Array, image: Any, slope: float) -> tuple[P | None, float]:
-    """Walk along a descent direction of a convex objective.
+def line_search(
+    point: P,
+    direction: Array,
+    image: Any,
+    slope: float,
+    accepted: tuple[float, float] = CLOSE,
+) -> tuple[P | None, float]:
+    """Walk along a descent direction.
 
     Parameters
     ----------
@@ -49,6 +57,8 @@ def line_search(point: P, direction: Array, image: Any, slope: float) -> tuple[P
         ``point.image(direction)``.
     slope : float
         Derivative of the objective along the direction at the start; negative.
+    accepted : tuple of float, default=CLOSE
+        Least and largest slope at the end, as shares of the first.
 
     Returns
     -------
@@ -74,7 +84,7 @@ def line_search(point: P, direction: Array, image: Any, slope: float) -> tuple[P
         trial_slope = trial.slope(direction, image)
         if trial.value < best_value:
             best_value, best_step = trial.value, step
-            if FALLING <= trial_slope / -slope <= RISING:
+            if accepted[0] <= trial_slope / -slope <= accepted[1]:
                 return trial, step
         if trial_slope < 0 and trial.value <= point.value:
             low, low_slope = step, trial_slope

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skmlp.optim.line_search import FALLING, MAX_TRIALS, RISING, line_search
+from skmlp.optim.line_search import CLOSE, FALLING, LOOSE, MAX_TRIALS, RISING, line_search
 
 
 class Curve:
@@ -33,10 +33,10 @@ class Curve:
         return Curve(*self.functions, float(self.theta[0] + step * direction[0]), self.tried)
 
 
-def search(curve, direction):
+def search(curve, direction, accepted=CLOSE):
     direction = np.array([direction], float)
     image = curve.image(direction)
-    return line_search(curve, direction, image, curve.slope(direction, image))
+    return line_search(curve, direction, image, curve.slope(direction, image), accepted)
 
 
 def parabola(x):
@@ -154,3 +154,10 @@ def test_a_convex_function_is_lowered_until_it_is_nearly_flat(terms, square, x, 
     share = point.gradient[0] / first_slope
     assert -RISING <= share <= -FALLING
     assert len(curve.tried) <= MAX_TRIALS
+
+
+def test_a_loose_search_keeps_a_step_that_a_close_one_does_not():
+    # After a step of 1 the parabola falls 0.8 times as steeply as at the start.
+    close, loose = (search(parabola(5.0), -1.0, accepted)[1] for accepted in (CLOSE, LOOSE))
+    assert loose == 1.0
+    assert close == pytest.approx(4.0)
