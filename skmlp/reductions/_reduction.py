@@ -446,5 +446,5 @@ def is_text(X):
     if isinstance(X, np.ndarray):
         return X.ndim == 1 and X.dtype.kind in "OU" and len(X) > 0 and isinstance(X[0], str)
     first = X.iloc if hasattr(X, "iloc") else X
-    is_sequence = isinstance(X, list | tuple) or hasattr(X, "iloc")
+    is_sequence = isinstance(X, list | tuple) or len(getattr(X, "shape", ())) == 1
     return is_sequence and len(X) > 0 and isinstance(first[0], str)

@@ -51,8 +51,8 @@ def agglomerative(model, X, y, weight, n_classes, rng):
         X = check_array(X, accept_sparse="csr", dtype=FLOATS, input_name="X")
     except ValueError as error:
         raise ValueError(
-            "X must hold numbers that have a mean for tree='agglomerative'; 'balanced' asks "
-            f"nothing of them. {error}"
+            "X must hold numbers that have a mean for tree='agglomerative'. Set tree='balanced', "
+            f"which asks nothing of them. {error}"
         ) from None
     weight = np.ones(len(y)) if weight is None else weight
     members = sp.csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))

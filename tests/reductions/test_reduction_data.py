@@ -158,6 +158,7 @@ CONTAINERS = [
     lambda texts: np.array(texts, dtype=object),
     pd.Series,
     lambda texts: pd.Series(texts, index=np.arange(len(texts)) + 7),
+    pl.Series,
 ]
 
 
