@@ -16,8 +16,9 @@ from skmlp.optim.training import diverged
 
 # A loss this many times that of the first epoch, and of the best constant, has exploded.
 EXPLOSION = 100.0
-# A network that ends with a loss this many times that of the best constant has learned nothing.
-USELESS = 2.0
+# A network whose loss is above that of the best constant has learned nothing, if it had so many
+# epochs; after fewer it may be on its way, unless it ends with so many times that loss.
+ENOUGH, USELESS = 20, 2.0
 
 
 def train_batches(estimator, objective, recorder, n_epochs):
@@ -63,10 +64,11 @@ def has_exploded(objective, losses):
 
 
 def warn_if_useless(estimator, objective):
-    """Warn of a fitted network that is much worse than the best constant prediction."""
+    """Warn of a fitted network that is worse than the best constant prediction."""
     unit, constant = objective.unit, objective.cost_of_constant()
+    worst = 1.0 if estimator.n_iter_ >= ENOUGH else USELESS
     # A user's loss may be negative.
-    limit = constant + (USELESS - 1) * abs(constant) + estimator.tol
+    limit = constant + (worst - 1) * abs(constant) + estimator.tol
     # The objective, which has the penalty too, is known; the mean loss costs an evaluation.
     if estimator.loss_ / unit <= limit:
         return
@@ -75,8 +77,8 @@ def warn_if_useless(estimator, objective):
         estimator._warn(
             ConvergenceWarning,
             f"ended with a mean loss of {loss * unit:.3g}, worse than the best constant "
-            f"prediction ({constant * unit:.3g}). Use a smaller learning_rate, more epochs, "
-            "or scale the features",
+            f"prediction ({constant * unit:.3g}). Scale the features if they are not, or use a "
+            "smaller learning_rate or more epochs",
         )
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.fixes import parse_version
 
@@ -415,7 +416,8 @@ def test_a_network_that_is_worse_than_a_constant_is_warned_of(clouds):
     constant = -np.log(np.bincount(y) / len(y))[y].mean()
     message = (
         r"^MLPNet ended with a mean loss of \S+, worse than the best constant prediction "
-        rf"\({constant:.3g}\)\. Use a smaller learning_rate, more epochs, or scale the features\.$"
+        rf"\({constant:.3g}\)\. Scale the features if they are not, or use a smaller "
+        r"learning_rate or more epochs\.$"
     )
     with pytest.warns(ConvergenceWarning, match=message) as caught:
         model = MLPNet(**{**SHORT, **LOST}).fit(X, y)
@@ -434,6 +436,17 @@ def test_a_regression_that_is_worse_than_a_constant_is_warned_of(clouds):
     said, constant = re.findall(r"\d[\d.e+]*\d", str(caught[0].message))
     assert float(said) == pytest.approx(np.mean((model.predict(X) - y) ** 2), rel=0.01)
     assert float(constant) == pytest.approx(y.var(), rel=0.01)
+
+
+@pytest.mark.parametrize(("max_iter", "is_warned_of"), [(15, False), (60, True)])
+def test_a_network_that_has_learned_nothing_after_many_epochs_is_warned_of(max_iter, is_warned_of):
+    X, y = load_digits(return_X_y=True)
+    model = MLPNet(16, random_state=0, max_iter=max_iter)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X[:300] + 1000, y[:300])
+    assert model.score(X[:300] + 1000, y[:300]) < 0.2
+    assert any("Scale the features" in str(w.message) for w in caught) == is_warned_of
 
 
 def test_early_stopping_is_warned_of_only_if_it_returns_to_a_useless_network(clouds):
@@ -798,7 +811,9 @@ def test_an_augmentation_may_mix_classes(clouds):
         return X, np.full_like(y, 1 / 3)
 
     model = MLPNet((), augment=forget, alpha=0.0, max_iter=300, learning_rate=0.05, random_state=0)
-    assert_allclose(model.fit(X, y).predict_proba(X), 1 / 3, atol=0.02)
+    with pytest.warns(ConvergenceWarning, match="worse than the best constant"):
+        model.fit(X, y)
+    assert_allclose(model.predict_proba(X), 1 / 3, atol=0.02)
 
 
 @both
