@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, ndtr
 
@@ -76,9 +77,10 @@ def test_functions_at_the_ends(dtype, kernels):
 
 
 @instructions
-def test_all_instructions_lead_to_the_same(monkeypatch, kernels):
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_all_instructions_lead_to_the_same(monkeypatch, kind, kernels):
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(100, 20)), rng.integers(0, 5, 100)
+    X, y = kind(np.round(rng.normal(size=(100, 20)), 1)), rng.integers(0, 5, 100)
     options = {"optimizer": "momentum", "batch_norm": True, "dropout": 0.2, "dtype": "float64"}
     model = MLPNet((33, 17), random_state=0, max_iter=5, learning_rate=0.01, **options)
     monkeypatch.setenv("SKMLP_ROAD", "readable")
