@@ -385,7 +385,6 @@ cdef class Executor:
         p.n_outputs = fan_in
         if p.layers[p.n_layers - 1].threshold or p.layers[p.n_layers - 1].activation != IDENTITY:
             raise ValueError("the last layer must have neither an activation nor dropout.")
-        p.gradient = self.room(n_params)
         p.input = NULL if is_sparse else self.room(batch_size * n_features)
         if is_sparse and p.input_threshold:
             p.n_kept = batch_size * most_stored
@@ -484,6 +483,9 @@ cdef class Executor:
         cdef Py_ssize_t n_batches
         cdef bitgen_t *bitgen
         self.check_ready()
+        # As long as theta: a prediction does without.
+        if p.gradient == NULL:
+            p.gradient = self.room(p.n_params)
         if not 0 < batch_size <= self.most_rows:
             raise ValueError(f"batch_size must be in [1, {self.most_rows}], got {batch_size}.")
         p.theta = address("theta", theta, self.dtype, (p.n_params,), True)
@@ -513,15 +515,17 @@ cdef class Executor:
             self.work(n_batches, self.kernels.run_float, self.kernels.run_double)
         return p.total, p.squares, p.optimizer.t
 
-    def scores(self, theta, X, *, double largest_product=INFINITY):
+    def scores(self, theta, X, Py_ssize_t n_rows, *, double largest_product=INFINITY):
         """Return the scores of rows, for layers without batch norm and dropout.
 
         Parameters
         ----------
         theta : ndarray of shape (n_params,)
             The parameters.
-        X : ndarray of shape (n_rows, n_features)
-            The rows, of which `batch_size` are in work at a time.
+        X : ndarray of shape (n_rows, n_features), or tuple of values, columns and indptr
+            The rows, in the dtype of theta, as for `run`; `batch_size` are in work at a time.
+        n_rows : int
+            How many there are.
         largest_product : float, default=inf
             Multiplications in a product of matrices above which it is left to the BLAS.
 
@@ -534,17 +538,18 @@ cdef class Executor:
         cdef Py_ssize_t i
         self.check_ready()
         for i in range(p.n_layers):
-            if p.layers[i].gamma >= 0 or p.layers[i].threshold:
+            if p.layers[i].gamma >= 0 or p.layers[i].threshold or p.input_threshold:
                 raise ValueError("layers must have neither batch norm nor dropout to predict.")
-        if self.is_sparse:
-            raise ValueError("rows must be dense to predict.")
-        p.n_rows, p.batch_size = len(X), self.most_rows
-        F = np.empty((p.n_rows, p.n_outputs), self.dtype)
+        self.bind_rows(X, n_rows)
+        if p.X_is_other:
+            raise ValueError(f"X must be an array of {self.dtype} to predict, got {X.dtype}.")
+        F = np.empty((n_rows, p.n_outputs), self.dtype)
+        order = np.arange(n_rows, dtype=np.int64)
         p.theta = address("theta", theta, self.dtype, (p.n_params,))
-        p.X = address("X", X, self.dtype, (p.n_rows, p.n_features))
-        p.F = data(F)
+        p.F, p.order = data(F), <int64_t *> data(order)
         p.largest_product = largest_product
-        n_blocks = (p.n_rows + p.batch_size - 1) // p.batch_size
+        p.batch_size = self.most_rows
+        n_blocks = (n_rows + p.batch_size - 1) // p.batch_size
         self.work(n_blocks, self.kernels.predict_float, self.kernels.predict_double)
         return F
 
@@ -571,12 +576,13 @@ cdef class Executor:
             self.step = max(1, min(2 * self.step, wanted))
             begin = end
         if status != DONE:
-            raise ValueError(f"The data must not change in a training: {PROBLEMS[status]}.")
+            raise ValueError(f"The data must be valid, and stay so: {PROBLEMS[status]}.")
         return 0
 
-    cdef int bind_data(self, X, targets, weight) except -1:
+    cdef int bind_rows(self, X, Py_ssize_t n) except -1:
         cdef skmlp_program *p = &self.p
-        cdef Py_ssize_t n = len(weight)
+        if n < 0:
+            raise ValueError(f"n_rows must not be negative, got {n}.")
         p.n_rows = n
         if self.is_sparse:
             values, columns, indptr = X
@@ -588,6 +594,12 @@ cdef class Executor:
             p.X_is_other = X.dtype != self.dtype
             dtype = np.dtype(np.float32 if self.dtype == np.float64 else np.float64)
             p.X = address("X", X, dtype if p.X_is_other else self.dtype, (n, p.n_features))
+        return 0
+
+    cdef int bind_data(self, X, targets, weight) except -1:
+        cdef skmlp_program *p = &self.p
+        cdef Py_ssize_t n = len(weight)
+        self.bind_rows(X, n)
         if p.loss == SOFTMAX:
             p.targets = address("targets", targets, np.dtype(np.int64), (n,))
         else:

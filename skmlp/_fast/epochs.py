@@ -10,12 +10,14 @@ import scipy.sparse as sp
 from skmlp._fast._executor import LOSS_CODES, Executor
 from skmlp._fast.blas import largest_product
 from skmlp._fast.program import (
+    LARGEST_SIZE,
     Fields,
     NotBuiltIn,
     dense_fields,
     loss_fields,
     network_fields,
     optimizer_fields,
+    program_rows,
 )
 from skmlp.nn.backprop import NetworkObjective
 from skmlp.nn.linear import LinearObjective
@@ -25,8 +27,6 @@ from skmlp.optim.batches import Batches
 from skmlp.optim.schedules import Constant, Schedule
 from skmlp.optim.training import Epoch, EpochRunner, Training, checked_epoch
 
-# Column numbers and sizes of matrices are 32-bit integers in the program.
-LARGEST_SIZE = 2**31 - 1
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
@@ -48,7 +48,7 @@ def compiled_epochs(training: Training, objective: Any, batch_size: int) -> Epoc
     theta, X = training.theta, objective.X
     if theta.dtype != objective.dtype or not {theta.dtype, X.dtype} <= FLOATS:
         return None
-    if max(*X.shape, batch_size) > LARGEST_SIZE or not batch_size:
+    if not 0 < batch_size <= LARGEST_SIZE:
         return None
     try:
         return CompiledEpochs(training, objective, batch_size, **describe(objective))
@@ -200,24 +200,6 @@ def schedule_values(schedule: Schedule, epoch: int, n_batches: int) -> Array:
         return np.full(n_batches, schedule(epoch), np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.array([schedule(epoch + i / n_batches) for i in range(n_batches)], np.float64)
-
-
-def program_rows(X: Any, dtype: np.dtype[Any], batch_size: int) -> tuple[Any, int]:
-    """Return rows as a program of a dtype wants them, and the most stored entries of a sparse row.
-
-    Dense rows are copied only if they are not contiguous, or if steps of single rows, which read
-    them where they are, would have to convert them; what is sparse only if it has another dtype,
-    or column numbers that are not 32-bit integers.
-    """
-    if not sp.issparse(X):
-        is_ready = X.flags.c_contiguous and batch_size > 1
-        return X if is_ready else np.ascontiguousarray(X, dtype), 0
-    if X.format != "csr":
-        raise NotBuiltIn(f"{X.format} rows")
-    indptr = X.indptr.astype(np.int64)
-    columns = np.ascontiguousarray(X.indices, np.int32)
-    values = np.ascontiguousarray(X.data, dtype)
-    return (values, columns, indptr), int(np.diff(indptr).max(initial=0))
 
 
 def program_targets(loss: Loss, y: Array, dtype: np.dtype[Any], n_outputs: int) -> Array:

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from skmlp._fast._executor import (
     ACTIVATION_CODES,
@@ -29,6 +30,8 @@ from skmlp.optim.training import Training
 
 Fields = dict[str, Any]
 ABSENT = -1
+# Column numbers and sizes of matrices are 32-bit integers in the program.
+LARGEST_SIZE = 2**31 - 1
 
 # For each activation its code and the attributes of it that are the numbers `slope` and `limit`.
 ACTIVATIONS: dict[type, tuple[str, Any]] = {
@@ -145,6 +148,30 @@ def network_fields(network: Network) -> tuple[list[Fields], tuple[int, float]]:
     if allowed:
         raise NotBuiltIn("a network whose last layer is not dense")
     return units, input_dropout
+
+
+def program_rows(X: Any, dtype: np.dtype[Any], batch_size: int) -> tuple[Any, int]:
+    """Return rows as a program of a dtype wants them, and the most stored entries of a sparse row.
+
+    Dense rows are copied only if they are not contiguous, or if steps of single rows, which read
+    them where they are, would have to convert them; what is sparse only if it has another dtype,
+    or column numbers that are not 32-bit integers.
+    """
+    if max(X.shape) > LARGEST_SIZE:
+        raise NotBuiltIn(f"rows of shape {X.shape}")
+    if not sp.issparse(X):
+        is_ready = X.flags.c_contiguous and batch_size > 1
+        return X if is_ready else np.ascontiguousarray(X, dtype), 0
+    if X.format != "csr":
+        raise NotBuiltIn(f"{X.format} rows")
+    indptr = X.indptr.astype(np.int64)
+    columns = X.indices
+    if columns.dtype != np.int32:
+        # A number beyond 32 bits must not become that of another column.
+        columns = np.clip(columns, -1, LARGEST_SIZE).astype(np.int32)
+    values = np.ascontiguousarray(X.data, dtype)
+    most_stored = int(np.diff(indptr).max(initial=0))
+    return (values, np.ascontiguousarray(columns), indptr), most_stored
 
 
 OPTIMIZERS: dict[type, Any] = {

@@ -7,7 +7,14 @@ import scipy.sparse as sp
 
 from skmlp._fast._executor import LOSS_CODES, Executor
 from skmlp._fast.blas import largest_product
-from skmlp._fast.program import NotBuiltIn, dense_fields, network_fields
+from skmlp._fast.program import (
+    ABSENT,
+    Fields,
+    NotBuiltIn,
+    dense_fields,
+    network_fields,
+    program_rows,
+)
 from skmlp.nn.network import Network
 from skmlp.nn.parameters import Array
 
@@ -15,6 +22,9 @@ from skmlp.nn.parameters import Array
 BLOCK = 256
 # To set up a program for fewer rows would take longer than NumPy does.
 FEWEST_ROWS = 32
+# To fold batch norm and units into the weights takes as long as it saves for so many stored entries
+# of sparse rows for each feature.
+FEWEST_ENTRIES = 2
 
 
 def compiled_scores(network: Network, theta: Array, X: Any) -> Array | None:
@@ -29,15 +39,40 @@ def compiled_scores(network: Network, theta: Array, X: Any) -> Array | None:
     X : ndarray or CSR array of shape (n_samples, n_features)
         Rows, in the dtype of theta.
     """
-    if sp.issparse(X) or len(X) < FEWEST_ROWS or theta.dtype != X.dtype:
+    n_rows = X.shape[0]
+    if n_rows < FEWEST_ROWS or theta.dtype != X.dtype:
         return None
     if theta.dtype not in (np.float32, np.float64):
         return None
     try:
         units, _ = network_fields(network)
+        rows, _ = program_rows(X, theta.dtype, BLOCK)
     except NotBuiltIn:
         return None
-    # Batch norm and the units of the output are contained in the coefficients.
+    if network.output is not None or any(unit["gamma"] != ABSENT for unit in units):
+        if sp.issparse(X) and X.nnz < FEWEST_ENTRIES * X.shape[1]:
+            return None
+        units, theta = folded(network, theta, units)
+    executor = Executor(
+        [unit | {"threshold": 0} for unit in units],
+        n_features=X.shape[1],
+        n_params=len(theta),
+        n_weights=len(theta),
+        n_learned=len(theta),
+        dtype=theta.dtype,
+        batch_size=min(BLOCK, n_rows),
+        loss=LOSS_CODES["squared"],
+        loss_parameter=0.0,
+        is_sparse=sp.issparse(X),
+    )
+    F: Array = executor.scores(
+        np.ascontiguousarray(theta), rows, n_rows, largest_product=largest_product()
+    )
+    return F
+
+
+def folded(network: Network, theta: Array, units: list[Fields]) -> tuple[list[Fields], Array]:
+    """Return layers that contain batch norm and the units of the output, and their theta."""
     arrays = []
     layers = []
     end = 0
@@ -47,17 +82,4 @@ def compiled_scores(network: Network, theta: Array, X: Any) -> Array | None:
         arrays += [W.ravel(), b]
         kept = {name: unit[name] for name in ("activation", "slope", "limit")}
         layers.append(dense_fields(W.shape[0], W.shape[1], places) | kept)
-    executor = Executor(
-        layers,
-        n_features=X.shape[1],
-        n_params=end,
-        n_weights=end,
-        n_learned=end,
-        dtype=theta.dtype,
-        batch_size=min(BLOCK, len(X)),
-        loss=LOSS_CODES["squared"],
-        loss_parameter=0.0,
-    )
-    rows = np.ascontiguousarray(X)
-    F: Array = executor.scores(np.concatenate(arrays), rows, largest_product=largest_product())
-    return F
+    return layers, np.concatenate(arrays)

@@ -161,7 +161,8 @@ class Network:
         """
         stack = list(zip(self.layers, self.layout.views(theta), strict=True))[:n_layers]
         blocks = []
-        for begin in range(0, X.shape[0], BLOCK):
+        # Where there are no rows, the layers still tell how many columns there are.
+        for begin in range(0, max(X.shape[0], 1), BLOCK):
             Y = X[begin : begin + BLOCK].astype(theta.dtype, copy=False)
             for layer, params in stack:
                 Y, _ = layer.forward(params, Y, train=False, rng=None)

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, ndtr
 
@@ -76,9 +77,10 @@ def test_functions_at_the_ends(dtype, kernels):
 
 
 @instructions
-def test_all_instructions_lead_to_the_same(monkeypatch, kernels):
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_all_instructions_lead_to_the_same(monkeypatch, kind, kernels):
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(100, 20)), rng.integers(0, 5, 100)
+    X, y = kind(np.round(rng.normal(size=(100, 20)), 1)), rng.integers(0, 5, 100)
     options = {"optimizer": "momentum", "batch_norm": True, "dropout": 0.2, "dtype": "float64"}
     model = MLPNet((33, 17), random_state=0, max_iter=5, learning_rate=0.01, **options)
     monkeypatch.setenv("SKMLP_ROAD", "readable")
@@ -237,6 +239,41 @@ def test_sparse_rows_are_checked(values, columns, indptr, input_dropout):
     sparse = executor(is_sparse=True, most_stored=1, input_dropout=input_dropout)
     with pytest.raises(ValueError, match="must"):
         sparse.run(**arguments(X=X))
+
+
+# Broken rows of a prediction are tested in test_scores.py.
+CSR = np.ones(2), np.zeros(2, np.int32), np.array([0, 1, 2])
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_scores_of_a_program(is_sparse):
+    X = CSR if is_sparse else np.ones((2, 3))
+    F = executor(is_sparse=is_sparse).scores(np.arange(8.0), X, 2)
+    assert_array_equal(F, [[6, 8]] * 2 if is_sparse else [[12, 16]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("program", "theta", "X", "n_rows"),
+    [
+        ({}, np.zeros(7), np.ones((2, 3)), 2),
+        ({}, np.zeros(8, np.float32), np.ones((2, 3)), 2),
+        ({}, np.zeros(8), np.ones((2, 4)), 2),
+        ({}, np.zeros(8), np.ones((2, 3)), 3),
+        ({}, np.zeros(8), np.ones((2, 3), np.float32), 2),
+        ({}, np.zeros(8), np.ones((2, 3)), -1),
+        ({"input_dropout": (5, 2.0)}, np.zeros(8), np.ones((2, 3)), 2),
+        ({"is_sparse": True, "input_dropout": (5, 2.0)}, np.zeros(8), CSR, 2),
+        ({"is_sparse": True}, np.zeros(8), CSR, 1),
+        ({"is_sparse": True}, np.zeros(8), CSR, 3),
+        ({"is_sparse": True}, np.zeros(8), CSR, -1),
+        ({"is_sparse": True}, np.zeros(8), (CSR[0].astype(np.float32), *CSR[1:]), 2),
+        ({"is_sparse": True}, np.zeros(8), (CSR[0], CSR[1].astype(np.int64), CSR[2]), 2),
+        ({"is_sparse": True}, np.zeros(8), (*CSR[:2], CSR[2].astype(np.int32)), 2),
+    ],
+)
+def test_a_prediction_refuses_what_does_not_fit(program, theta, X, n_rows):
+    with pytest.raises(ValueError, match="must"):
+        executor(**program).scores(theta, X, n_rows)
 
 
 def test_an_executor_is_initialized_once_and_before_it_runs():

@@ -272,6 +272,13 @@ def test_prediction_in_blocks_is_prediction():
     np.testing.assert_allclose(network.scores(theta, X)[[0, BLOCK, 2 * BLOCK]], rows)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_no_rows_have_no_scores(kind):
+    network = build(batch_norm=0.1)
+    F = network.scores(started(network), kind(np.zeros((0, D))))
+    assert F.shape == (0, network.n_outputs)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_dtype_is_kept(dtype):
     rng = np.random.default_rng(11)

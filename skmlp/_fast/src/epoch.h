@@ -14,9 +14,12 @@ static int NAME(predict)(skmlp_program *p, ptrdiff_t begin, ptrdiff_t end) {
     for (; begin < end; begin++) {
         const ptrdiff_t start = begin * p->batch_size, left = p->n_rows - start;
         const ptrdiff_t m = left < p->batch_size ? left : p->batch_size;
-        const REAL *input = (const REAL *)p->X + start * d;
+        const int64_t *rows = p->order + start;
+        const REAL *input = p->X == NULL ? NULL : (const REAL *)p->X + start * d;
+        const int status = p->X == NULL ? NAME(gather_sparse)(p, rows, m) : DONE;
+        if (status != DONE) return status;
         for (l = 0; l <= last; l++) {
-            NAME(forward)(p, &p->layers[l], NULL, m, input);
+            NAME(forward)(p, &p->layers[l], rows, m, input);
             input = p->layers[l].Y;
         }
         memcpy((REAL *)p->F + start * C, input, (size_t)(m * C) * sizeof(REAL));

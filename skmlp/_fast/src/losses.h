@@ -61,18 +61,16 @@ static void NAME(softmax_loss)(const skmlp_program *p, ptrdiff_t m, REAL *restri
         for (i = 0; i < m; i++) loss[i] -= smooth[i];
 }
 
-/* The derivative of the logistic loss of one score by one target, and the loss too. A score of -0 has
- * the sign of 0, as adding 0 gives it. */
-static inline REAL NAME(logistic_slope)(REAL f, REAL t) {
-    const REAL E = NAME(exp)(-NAME(magnitude)(f));
+/* The derivative of the logistic loss of one score f by one target t, for E = exp(-|f|). A score of
+ * -0 has the sign of 0, as adding 0 gives it. */
+static inline REAL NAME(logistic_slope)(REAL f, REAL t, REAL E) {
     return (f >= 0 ? (REAL)1 : (REAL)0) - t - NAME(with_sign_of)(E / (1 + E), f + 0);
 }
 
 static inline REAL NAME(binary_logistic)(REAL f, REAL t, REAL *d) {
     const REAL E = NAME(exp)(-NAME(magnitude)(f));
-    const REAL residual = (f >= 0 ? (REAL)1 : (REAL)0) - t;
-    *d = residual - NAME(with_sign_of)(E / (1 + E), f + 0);
-    return residual * f + NAME(log1p)(E);
+    *d = NAME(logistic_slope)(f, t, E);
+    return ((f >= 0 ? (REAL)1 : (REAL)0) - t) * f + NAME(log1p)(E);
 }
 
 static inline REAL NAME(huber)(REAL r, REAL delta, REAL *d) {

@@ -42,20 +42,17 @@ static void NAME(drop)(const skmlp_program *p, uint32_t threshold, REAL keep, pt
     }
 }
 
-/* Z = X W + b for the first layer of a sparse batch. */
+/* Z = X W + b for a sparse batch. */
 static void NAME(sparse_forward)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m,
                                  const REAL *values, int is_packed, const REAL *W,
                                  const REAL *bias, ptrdiff_t n, REAL *Z) {
-    ptrdiff_t i, j, at = 0;
-    int64_t s;
+    ptrdiff_t i, at = 0;
     for (i = 0; i < m; i++) {
-        REAL *restrict z = Z + i * n;
-        for (j = 0; j < n; j++) z[j] = bias == NULL ? 0 : bias[j];
-        for (s = p->indptr[rows[i]]; s < p->indptr[rows[i] + 1]; s++, at++) {
-            const REAL x = values[is_packed ? at : s];
-            const REAL *restrict w = W + p->columns[s] * n;
-            for (j = 0; j < n; j++) z[j] += x * w[j];
-        }
+        const int64_t begin = p->indptr[rows[i]];
+        const ptrdiff_t length = (ptrdiff_t)(p->indptr[rows[i] + 1] - begin);
+        const NAME(sparse_row) x = {length, values + (is_packed ? at : begin), p->columns + begin};
+        NAME(multiply_row)(&x, W, n, bias, Z + i * n);
+        at += length;
     }
 }
 

@@ -107,7 +107,7 @@ static int NAME(single_step)(skmlp_program *p, ptrdiff_t step, NAME(lazy) *lazy,
     f = b == NULL ? z : z + *b;
     target = (1 - smoothing) * ((const REAL *)p->targets)[*row] + smoothing / 2;
     weight = p->weight[*row] * p->n_counted;
-    slope = (REAL)weight * NAME(logistic_slope)(f, target);
+    slope = (REAL)weight * NAME(logistic_slope)(f, target, NAME(exp)(-NAME(magnitude)(f)));
     if (losses->n == LOSSES) NAME(add_losses)(p, losses);
     losses->score[losses->n] = f, losses->target[losses->n] = target;
     losses->weight[losses->n++] = weight;
