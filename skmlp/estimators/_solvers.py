@@ -65,7 +65,9 @@ def run_sgd(estimator, road, theta, recorder):
     # Ten times what no knowledge at all costs is no model.
     if not point.value <= 10 * max(start_value, np.log(2)) or not np.isfinite(size):
         raise diverged(training.epoch, point.value)
-    return Minimum(point, len(recorder.losses), converged=came_to_rest)
+    # A plateau no lower than that of no knowledge is no minimum.
+    is_lower = bool(point.value < start_value or theta.any())
+    return Minimum(point, len(recorder.losses), converged=came_to_rest and is_lower)
 
 
 SOLVERS = {"newton": run_newton, "lbfgs": run_lbfgs, "sgd": run_sgd}

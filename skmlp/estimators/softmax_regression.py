@@ -538,7 +538,10 @@ class SoftmaxRegression(
             "sgd": "increase max_iter or tol, change learning_rate, or use solver='auto'",
         }[self.solver_]
         reason = f"max_iter={self.max_iter}"
-        if self.n_iter_ < self.max_iter:
+        if self.n_iter_ < self.max_iter and self.solver_ == "sgd":
+            reason = "a plateau no lower than its start"
+            advice = "scale the features, lower learning_rate, or use solver='auto'"
+        elif self.n_iter_ < self.max_iter:
             reason = "a point where rounding errors hide the way down"
             advice = "increase tol or alpha, scale the features, or use float64"
         return (

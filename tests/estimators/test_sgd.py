@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import chi2
+from sklearn.exceptions import ConvergenceWarning
 
 from skmlp import SoftmaxRegression
 from skmlp.nn.linear import LinearObjective
@@ -228,3 +229,12 @@ def test_divergence_is_an_error(iris, learning_rate, optimizer):
     )
     with pytest.raises(ValueError, match=message):
         model.fit(*iris)
+
+
+def test_a_plateau_that_is_no_lower_than_the_start_is_no_convergence(clouds):
+    X, y = clouds
+    model = SoftmaxRegression(solver="sgd", random_state=0, max_iter=500)
+    with pytest.warns(ConvergenceWarning, match="plateau no lower than its start.*scale the feat"):
+        model.fit(X + 1000, y)
+    assert model.n_iter_ < 500
+    assert not model.converged_
