@@ -62,8 +62,9 @@ cdef extern from "linear_program.h":
         double *tilt
         double *shares
         double mix, least, divergence
-        Py_ssize_t stride
         double *curvatures
+        const int64_t *sampled
+        const double *counts
         double *sample
         double *products
         void *inputs

@@ -52,13 +52,13 @@ cdef class MatrixInverse:
 
 
 def average_curvatures(LinearProgram program, probabilities):
-    """Return each row's weighted curvature, averaged over the outputs; filled up to blocks."""
+    """Return each row's weighted curvature, averaged over the outputs."""
     cdef skmlp_linear *p = &program.p
     q = np.empty(p.n_blocks * p.block)
     p.curvatures = <double *> cnp.PyArray_DATA(q)
     p.probabilities = program.rows("probabilities", probabilities)
     program.sweep(CURVATURES)
-    return q
+    return q[: p.n_rows]
 
 
 def curved_squares(LinearProgram program, probabilities):
@@ -71,18 +71,16 @@ def curved_squares(LinearProgram program, probabilities):
     return h[: p.n_features], q
 
 
-def shared_gram(LinearProgram program, probabilities, Py_ssize_t stride):
-    """Return the inverse of X^T diag(q) X + 2 alpha I, from every stride-th row."""
+def shared_gram(LinearProgram program, rows, counts):
+    """Return the inverse of X^T diag(q) X + 2 alpha I, from rows and what they count in q."""
     cdef skmlp_linear *p = &program.p
     cdef int d = p.n_inputs, m
     cdef double one = 1
-    cdef Py_ssize_t begin, n = count_sampled(p, stride), most
-    q = average_curvatures(program, probabilities)
+    cdef Py_ssize_t begin, n = bind_sampled(program, rows, counts), most
     A, sample = np.zeros((d, d)), sample_room(program, n, d)
     most = len(sample) // d
     cdef double *to = <double *> cnp.PyArray_DATA(A)
-    p.curvatures = <double *> cnp.PyArray_DATA(q)
-    p.sample, p.stride = <double *> cnp.PyArray_DATA(sample), stride
+    p.sample = <double *> cnp.PyArray_DATA(sample)
     for begin in range(0, n, most):
         m = min(most, n - begin)
         program.fill_sample(GRAM_ROWS, begin, begin + m)
@@ -92,12 +90,12 @@ def shared_gram(LinearProgram program, probabilities, Py_ssize_t stride):
     return ridge_inverse(program, A)
 
 
-def full_hessian(LinearProgram program, probabilities, Py_ssize_t stride):
-    """Return the inverse of the Hessian over all parameters, from every stride-th row."""
+def full_hessian(LinearProgram program, probabilities, rows, counts):
+    """Return the inverse of the Hessian over all parameters, from rows and what they count."""
     cdef skmlp_linear *p = &program.p
     cdef int d = p.n_inputs, s = program.n_params, m
     cdef double one = 1, minus = -1
-    cdef Py_ssize_t begin, i, j, n = count_sampled(p, stride), most
+    cdef Py_ssize_t begin, i, j, n = bind_sampled(program, rows, counts), most
     H, cross, squares = np.zeros((s, s)), np.zeros((d, s)), np.zeros(d)
     both = sample_room(program, n, d + s)
     most = len(both) // (d + s)
@@ -107,7 +105,6 @@ def full_hessian(LinearProgram program, probabilities, Py_ssize_t stride):
     cdef double *square = <double *> cnp.PyArray_DATA(squares)
     p.probabilities = program.rows("probabilities", probabilities)
     p.sample, p.products = <double *> cnp.PyArray_DATA(sample), <double *> cnp.PyArray_DATA(products)
-    p.stride = stride
     for begin in range(0, n, most):
         m = min(most, n - begin)
         program.fill_sample(HESSIAN_ROWS, begin, begin + m)
@@ -122,13 +119,21 @@ def full_hessian(LinearProgram program, probabilities, Py_ssize_t stride):
     return ridge_inverse(program, H)
 
 
-cdef Py_ssize_t count_sampled(skmlp_linear *p, Py_ssize_t stride) except -1:
-    """Return how many rows a sample has."""
-    if stride < 1:
-        raise ValueError(f"stride must be at least 1, got {stride}.")
+cdef Py_ssize_t bind_sampled(LinearProgram program, rows, counts) except -1:
+    """Note the rows of a sample, None for all, and what they count; return how many there are."""
+    cdef skmlp_linear *p = &program.p
+    cdef Py_ssize_t n = p.n_rows if rows is None else len(rows), i
+    cdef const int64_t *sampled = NULL
     if p.X == NULL:
         raise ValueError("a LinearProgram must be initialized before it runs.")
-    return (p.n_rows + stride - 1) // stride
+    if rows is not None:
+        sampled = <const int64_t *> checked("rows", rows, cnp.NPY_INT64, n)
+    for i in range(n if sampled != NULL else 0):
+        if not 0 <= sampled[i] < p.n_rows:
+            raise ValueError(f"rows must be in [0, {p.n_rows}), got {sampled[i]}.")
+    p.sampled = sampled
+    p.counts = <const double *> checked("counts", counts, cnp.NPY_FLOAT64, n)
+    return n
 
 
 cdef object sample_room(LinearProgram program, Py_ssize_t n, Py_ssize_t width):

@@ -1,7 +1,7 @@
 """The linear objective on the compiled road: the same points, with one pass over the rows each."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from skmlp.nn.preconditioners import (
     centred_diagonal,
     diagonal,
     full_hessian,
-    sample_stride,
+    row_sizes,
+    sampled_rows,
     shared_gram,
 )
 from skmlp.optim.newton import Inverse, Solution
@@ -69,6 +70,7 @@ class CompiledObjective:
         self.X, self.alpha = objective.X, objective.alpha
         self.fit_intercept = objective.fit_intercept
         self.n_weights, self.n_params = objective.n_weights, objective.n_params
+        self.n_inputs = objective.n_params // objective.n_outputs
         self.program = _linear.LinearProgram(
             objective.X,
             np.ascontiguousarray(objective.y, np.int64),
@@ -78,24 +80,20 @@ class CompiledObjective:
             fit_intercept=bool(objective.fit_intercept),
             kernels=kernels,
         )
-        n, d = len(objective.X), objective.n_params // objective.n_outputs
-        strides: dict[Any, int] = {
-            shared_gram: sample_stride(n, d, GRAM_SAMPLE),
-            full_hessian: sample_stride(n, objective.n_params, FULL_SAMPLE),
+        self.weight = objective.weight
+        compiled: dict[Any, Any] = {
+            shared_gram: compiled_gram,
+            full_hessian: compiled_hessian,
+            diagonal: compiled_diagonal,
         }
         self.preconditioners = tuple(
-            replace(rung, build=self.compiled_build(rung.build, strides.get(rung.build, 1)))
-            for rung in objective.preconditioners
+            replace(rung, build=compiled[rung.build]) for rung in objective.preconditioners
         )
 
-    def compiled_build(self, build: Any, stride: int) -> Callable[[Any], Inverse]:
-        """Return what builds the same preconditioner at a `CompiledPoint`."""
-        # Not a method of self: X would stay in memory with a circle of references.
-        if build is diagonal:
-            return compiled_diagonal
-        compiled = {shared_gram: _linear.shared_gram, full_hessian: _linear.full_hessian}[build]
-        program = self.program
-        return lambda point: compiled(program, point.probabilities, stride)
+    @cached_property
+    def row_sizes(self) -> Array:
+        """What `skmlp.nn.preconditioners.row_sizes` says of X."""
+        return row_sizes(self.X)
 
     def at(self, theta: Array) -> "CompiledPoint":
         """Return the objective at theta."""
@@ -211,6 +209,24 @@ class CompiledPoint:
         value += self.objective.penalty(theta)
         came_by = self, image, step, slope
         return CompiledPoint(self.objective, theta, residual, value, came_by=came_by)
+
+
+def compiled_gram(point: CompiledPoint) -> Inverse:
+    """Return `skmlp.nn.preconditioners.shared_gram` at a point."""
+    program = point.objective.program
+    q = _linear.average_curvatures(program, point.probabilities)
+    sample = sampled_rows(point.objective, q, q, point.objective.n_inputs, GRAM_SAMPLE)
+    inverse: Inverse = _linear.shared_gram(program, *sample)
+    return inverse
+
+
+def compiled_hessian(point: CompiledPoint) -> Inverse:
+    """Return `skmlp.nn.preconditioners.full_hessian` at a point."""
+    objective, program = point.objective, point.objective.program
+    q = _linear.average_curvatures(program, point.probabilities)
+    sample = sampled_rows(objective, q, objective.weight, objective.n_params, FULL_SAMPLE)
+    inverse: Inverse = _linear.full_hessian(program, point.probabilities, *sample)
+    return inverse
 
 
 def compiled_diagonal(point: CompiledPoint, ridge: float = 1.0) -> Inverse:

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skmlp.nn.losses import Array, Loss
-from skmlp.nn.preconditioners import Preconditioner, choose_preconditioners, row_blocks
+from skmlp.nn.preconditioners import Preconditioner, choose_preconditioners, row_blocks, row_sizes
 
 
 class LinearObjective:
@@ -84,6 +84,11 @@ class LinearObjective:
     def ones(self) -> Array:
         """A column of ones: a product with it is several times as fast as a sum over rows."""
         return np.ones(len(self.weight), self.X.dtype)
+
+    @cached_property
+    def row_sizes(self) -> Array:
+        """What `skmlp.nn.preconditioners.row_sizes` says of X."""
+        return row_sizes(self.X)
 
     def split(self, theta: Array) -> tuple[Array, Array]:
         """Return views of theta as W (n_features, n_outputs) and b (n_outputs,); b may be empty."""

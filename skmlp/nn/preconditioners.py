@@ -34,6 +34,9 @@ MAX_GRAM = 4000
 # less than a few products with the Hessian.
 GRAM_SAMPLE, FULL_SAMPLE = 12, 4
 ROWS_FOR_FREE = 20
+# Where a sample begins, as a part of what one of its rows stands for: irrational, so that rounding
+# does not decide between rows that count the same.
+PHASE = 0.6180339887498949
 # Operations for a matrix that are too few to think about: it is built for every step.
 TRIFLE = 1e6
 ROUNDING = 1e-10
@@ -89,8 +92,7 @@ def choose_preconditioners(X: Any, loss: Loss, n_outputs: int) -> tuple[Precondi
     product = n_samples * n_outputs * (4 * per_row + 40)
 
     def matrix(build: Callable[[Point], Inverse], size: int, sample: int) -> Preconditioner:
-        rows = n_samples // sample_stride(n_samples, size, sample)
-        work = rows * size**2 + 2 * size**3
+        work = sample_size(n_samples, size, sample) * size**2 + 2 * size**3
         return Preconditioner(build, 2 + work / (2 * product) if work > TRIFLE else 0.0)
 
     ladder = [matrix(shared_gram, n_features, GRAM_SAMPLE)]
@@ -99,9 +101,50 @@ def choose_preconditioners(X: Any, loss: Loss, n_outputs: int) -> tuple[Precondi
     return tuple(ladder)
 
 
-def sample_stride(n_samples: int, size: int, sample: int) -> int:
-    """Return s such that every s-th row is enough for a matrix of the given size."""
-    return max(1, n_samples // max(sample * size, ROWS_FOR_FREE * n_samples // size))
+def sample_size(n_samples: int, size: int, sample: int) -> int:
+    """Return how many rows are enough for a matrix of the given size: all, half, a third ..."""
+    enough = max(sample * size, ROWS_FOR_FREE * n_samples // size)
+    return n_samples // max(1, n_samples // enough)
+
+
+def sampled_rows(
+    objective: Any, curvature: Array, weight: Array, size: int, sample: int
+) -> tuple[Array | None, Array]:
+    """Return rows that stand for all of them, and what they count instead of their weights.
+
+    They are evenly spaced on the sum of what a row is in a matrix, its curvature times its size.
+    So every stretch of sorted data has its share, and the few rows of which most of the matrix is
+    made are there, however rare their class or large their features. None are all rows.
+    """
+    n_samples = len(curvature)
+    n_sampled = sample_size(n_samples, size, sample)
+    if n_sampled == n_samples:
+        return None, weight
+    sizes = objective.row_sizes
+    # One array over the rows is enough.
+    ends = np.zeros(n_samples + 1)
+    np.cumsum(np.multiply(curvature, sizes, out=ends[1:]), out=ends[1:])
+    share = ends[-1] / n_sampled
+    ends /= share
+    ends += PHASE
+    np.floor(ends, out=ends)
+    rows = np.flatnonzero(ends[1:] > ends[:-1]).astype(np.int64, copy=False)
+    times = ends[rows + 1] - ends[rows]
+    return rows, times * share / (curvature[rows] * sizes[rows]) * weight[rows]
+
+
+def row_sizes(X: Any) -> Array:
+    """Return how large the squares of each row are beside the average, halfway to 1 for all.
+
+    Each feature is measured by its own average, as a matrix of them is scaled to unit diagonal.
+    """
+    n_samples, n_features = X.shape
+    average = sum_of_squares(X, np.full(n_samples, 1 / n_samples))
+    inverse = 1 / np.maximum(average, np.finfo(np.float64).tiny)
+    sizes = np.ones(n_samples)
+    for rows in row_blocks(X):
+        sizes[rows] += squared(X[rows]) @ inverse / n_features
+    return sizes
 
 
 def full_hessian(point: Point) -> Inverse:
@@ -113,10 +156,11 @@ def full_hessian(point: Point) -> Inverse:
     D, _ = point.curvature
     C, d = objective.n_outputs, objective.X.shape[1] + objective.fit_intercept
     coupling, blocks, squares = np.zeros((C * d, C * d)), np.zeros((d, C * d)), np.zeros(d)
-    for rows, block, scale in sampled_blocks(objective, C * d, FULL_SAMPLE):
-        block *= np.sqrt(scale * objective.weight[rows])[:, None]
+    q = mean_curvature(point)
+    sample = sampled_rows(objective, q, objective.weight, C * d, FULL_SAMPLE)
+    for part, block in weighted_blocks(objective, *sample):
         # One row is sqrt(w) p (outer) x.
-        Q = (D[rows][:, :, None] * block[:, None, :]).reshape(len(block), C * d)
+        Q = (D[part][:, :, None] * block[:, None, :]).reshape(len(block), C * d)
         coupling += Q.T @ Q
         blocks += block.T @ Q
         squares += np.einsum("ij,ij->j", block, block)
@@ -141,8 +185,7 @@ def shared_gram(point: Point) -> Inverse:
     q = mean_curvature(point)
     d = objective.X.shape[1] + objective.fit_intercept
     A = np.zeros((d, d))
-    for rows, block, scale in sampled_blocks(objective, d, GRAM_SAMPLE):
-        block *= np.sqrt(scale * q[rows])[:, None]
+    for _, block in weighted_blocks(objective, *sampled_rows(objective, q, q, d, GRAM_SAMPLE)):
         A += block.T @ block
     inverse = ridge_inverse(A, objective)
     return lambda v: inverse(v.reshape(d, -1)).ravel()
@@ -194,9 +237,12 @@ def centred_diagonal(objective: Any, squares: Array, q: Array, ridge: float) -> 
 
 def sum_of_squares(X: Any, q: Array) -> Array:
     """Return the sum over rows of q times the squared features."""
-    parts = (X[rows] for rows in row_blocks(X))
-    squares = (part.power(2) if sp.issparse(part) else part**2 for part in parts)
-    return np.asarray(sum(q[rows] @ A for rows, A in zip(row_blocks(X), squares, strict=True)))
+    return np.asarray(sum(q[rows] @ squared(X[rows]) for rows in row_blocks(X)))
+
+
+def squared(X: Any) -> Any:
+    """Return the squares, in float64: those of float32 may overflow."""
+    return X.power(2, np.float64) if sp.issparse(X) else np.square(X, dtype=np.float64)
 
 
 def weighted_sum(X: Any, q: Array) -> Array:
@@ -225,21 +271,25 @@ def mean_curvature(point: Point) -> Array:
     return np.asarray(np.maximum(total / point.objective.n_outputs, floor))
 
 
-def sampled_blocks(objective: Any, size: int, sample: int) -> Iterator[tuple[slice, Array, float]]:
-    """Yield (rows, dense float64 rows with the intercept column, weight of a sampled row).
+def weighted_blocks(
+    objective: Any, rows: Array | None, counts: Array
+) -> Iterator[tuple[Any, Array]]:
+    """Yield some of the rows, and them with the intercept column times the roots of their counts.
 
-    Evenly spaced rows stand for all of them: the same ones each time, and every stretch of sorted
-    data has its share.
+    The blocks are dense and of float64.
     """
-    stride = sample_stride(objective.X.shape[0], size, sample)
-    X = objective.X[::stride] if stride > 1 else objective.X
-    X = X.tocsr() if sp.issparse(X) else X
-    n_rows = max(64, BLOCK // size)
-    for start in range(0, X.shape[0], n_rows):
-        part = X[start : start + n_rows]
-        block = np.ones((part.shape[0], X.shape[1] + objective.fit_intercept))
+    X, d = objective.X, objective.X.shape[1] + objective.fit_intercept
+    places = rows
+    if sp.issparse(X) and X.format == "csc":
+        X, places = (X if rows is None else X[rows]).tocsr(), None
+    n_rows = max(64, BLOCK // objective.n_params)
+    for start in range(0, len(counts), n_rows):
+        here = slice(start, start + n_rows)
+        part = X[here if places is None else places[here]]
+        block = np.ones((part.shape[0], d))
         block[:, : X.shape[1]] = part.toarray() if sp.issparse(X) else part
-        yield slice(start * stride, (start + len(block)) * stride, stride), block, float(stride)
+        block *= np.sqrt(counts[here])[:, None]
+        yield here if rows is None else rows[here], block
 
 
 def ridge_inverse(A: Array, objective: Any) -> Inverse:

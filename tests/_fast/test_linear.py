@@ -104,13 +104,13 @@ def test_preconditioners(two_points):
 
 
 def test_sampled_rows():
-    objective = problem((5003, 6, 3))
+    objective = problem((5003, 45, 3))
     compiled = linear.compiled_linear(objective)
     theta, v = np.random.default_rng(1).normal(scale=0.3, size=(2, objective.n_params))
     points = objective.at(theta), compiled.at(theta)
-    for rung in objective.preconditioners:
-        sample = {"shared_gram": 12 * 7, "full_hessian": 4 * 21}[rung.build.__name__]
-        assert preconditioners.sample_stride(5003, sample // 4, 4) < 5003
+    assert len(objective.preconditioners) == 2
+    for size in (46, 138):
+        assert preconditioners.sample_size(5003, size, preconditioners.GRAM_SAMPLE) < 5003
     for ours, theirs in zip(objective.preconditioners, compiled.preconditioners, strict=True):
         close(theirs.build(points[1])(v), ours.build(points[0])(v), np.float64, 100)
 
@@ -302,6 +302,11 @@ def test_the_border_lets_no_wrong_data_pass(changes, match):
         program(**changes)
 
 
+def sample(row):
+    """Return a sample of one row."""
+    return np.array([row]), np.ones(1)
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [
@@ -312,9 +317,12 @@ def test_the_border_lets_no_wrong_data_pass(changes, match):
         (lambda p, rows: p.pull_back(rows.astype(np.float32), np.ones(15)), "state"),
         (lambda p, rows: p.hessian_product(rows, np.ones(16)), "v must"),
         (lambda p, rows: _linear.duality_gap(p, rows[:3], rows, np.ones(15)), "scores"),
-        (lambda p, rows: _linear.shared_gram(p, rows[:3], 1), "probabilities"),
-        (lambda p, rows: _linear.shared_gram(p, rows, 0), "stride"),
-        (lambda p, rows: _linear.full_hessian(p, rows, -1), "stride"),
+        (lambda p, rows: _linear.average_curvatures(p, rows[:3]), "probabilities"),
+        (lambda p, rows: _linear.full_hessian(p, rows[:3], *sample(2)), "probabilities"),
+        (lambda p, rows: _linear.full_hessian(p, rows, *sample(-1)), "rows must be in"),
+        (lambda p, rows: _linear.shared_gram(p, *sample(6)), "rows must be in"),
+        (lambda p, rows: _linear.shared_gram(p, sample(2)[0], np.ones(2)), "counts"),
+        (lambda p, rows: _linear.shared_gram(p, np.ones(1), np.ones(1)), "rows must be a"),
         (lambda p, rows: p.__init__(np.ones((6, 4)), 0, 0, n_outputs=3, alpha=0.1,
                                     fit_intercept=True), "once"),
     ],
@@ -331,7 +339,7 @@ def test_a_program_that_was_not_initialized_does_not_run():
     with pytest.raises(ValueError, match="must be initialized"):
         empty.image(np.ones(0))
     with pytest.raises(ValueError, match="must be initialized"):
-        _linear.shared_gram(empty, np.ones(0), 1)
+        _linear.shared_gram(empty, *sample(0))
 
 
 def test_rows_that_steps_describe_are_read_where_they_lie():

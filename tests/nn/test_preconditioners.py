@@ -1,5 +1,7 @@
 """Approximate inverses against the dense Hessian."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.nn import preconditioners
-from skmlp.nn.linear import LinearObjective
+from skmlp.nn.linear import LinearObjective, LinearPoint
 from skmlp.nn.losses import LogisticCrossEntropy, SoftmaxCrossEntropy
 from skmlp.nn.preconditioners import (
     FULL_SAMPLE,
@@ -16,9 +18,11 @@ from skmlp.nn.preconditioners import (
     choose_preconditioners,
     diagonal,
     full_hessian,
-    sample_stride,
-    sampled_blocks,
+    row_sizes,
+    sample_size,
+    sampled_rows,
     shared_gram,
+    weighted_blocks,
 )
 from skmlp.nn.regression_losses import SquaredLoss
 
@@ -149,7 +153,7 @@ def test_blocks_of_rows_add_up(build, monkeypatch):
     v = np.random.default_rng(2).normal(size=15)
     whole = build(point)(v)
     monkeypatch.setattr(preconditioners, "BLOCK", 1)
-    assert len(list(sampled_blocks(point.objective, 15, GRAM_SAMPLE))) > 1
+    assert len(list(weighted_blocks(point.objective, None, np.ones(300)))) > 1
     assert_allclose(build(point)(v), whole, rtol=1e-8)
 
 
@@ -168,29 +172,78 @@ def test_the_squares_of_blocks_of_rows_add_up(container, monkeypatch):
 
 @given(n_samples=st.integers(1, 10**7), size=st.integers(1, 5000), sample=st.integers(1, 20))
 def test_a_sample_has_several_rows_for_each_row_of_the_matrix(n_samples, size, sample):
-    stride = sample_stride(n_samples, size, sample)
-    assert 1 <= stride <= n_samples
-    assert len(range(0, n_samples, stride)) >= min(n_samples, sample * size)
+    n_sampled = sample_size(n_samples, size, sample)
+    assert min(n_samples, sample * size) <= n_sampled <= n_samples
+
+
+def sample_of(curvature, sizes, n_sampled):
+    """Return `sampled_rows` of rows that weigh 2, and the curvature times the size of all."""
+    curvature, sizes = np.asarray(curvature, float), np.asarray(sizes, float)
+    objective = SimpleNamespace(row_sizes=sizes)
+    weight = np.full(len(sizes), 2.0)
+    rows, counts = sampled_rows(objective, curvature, weight, 10_000, n_sampled / 10_000)
+    return rows, counts / 2, curvature * sizes
+
+
+@given(seed=st.integers(0, 1000), n_samples=st.integers(50, 500), spread=st.sampled_from([0, 1, 5]))
+def test_sampled_rows_stand_for_every_stretch(seed, n_samples, spread):
+    rng = np.random.default_rng(seed)
+    curvature, sizes = np.exp(spread * rng.normal(size=(2, n_samples)))
+    curvature[rng.random(n_samples) < 0.2] = 0
+    rows, count, part = sample_of(curvature, sizes, 20)
+    share = part.sum() / (n_samples // (n_samples // 20))
+    assert (np.diff(rows) > 0).all()
+    assert set(np.flatnonzero(part >= share)) <= set(rows)
+    assert (part[rows] > 0).all()
+    stands_for = np.zeros(n_samples)
+    stands_for[rows] = count * part[rows]
+    assert_allclose(stands_for.sum(), part.sum())
+    assert abs(np.cumsum(stands_for) - np.cumsum(part)).max() <= share * (1 + 1e-9)
+
+
+def test_rows_that_count_the_same_are_evenly_spaced():
+    for scale in (1, 1 + 1e-15, 1 / 3):
+        rows, count, _ = sample_of(np.full(1000, scale), np.ones(1000), 250)
+        assert_array_equal(np.diff(rows), 4)
+        assert_allclose(count, 4)
+
+
+def test_a_sample_that_is_large_enough_has_all_rows_once():
+    rows, counts, _ = sample_of(np.arange(30), np.ones(30), 16)
+    assert rows is None
+    assert_array_equal(counts, 1)
+
+
+@each_container
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sizes_of_rows_do_not_depend_on_scales(container, dtype, monkeypatch):
+    monkeypatch.setattr(preconditioners, "IN_CACHE", 30)
+    X = random_rows(50, 3)
+    X[:, 2] = 0
+    expected = 1 + (X**2 / np.maximum((X**2).mean(axis=0), 1e-9)).mean(axis=1)
+    for scale in (1, 1e25, 1e-25):
+        given = container((X * [1, scale, 1]).astype(dtype))
+        assert_allclose(row_sizes(given), expected, rtol=1e-5)
 
 
 @each_intercept
 @each_container
-def test_sampled_blocks_are_evenly_spaced_rows_with_a_column_of_ones(
+def test_weighted_blocks_have_the_sampled_rows_with_a_column_of_ones(
     container, fit_intercept, monkeypatch
 ):
     monkeypatch.setattr(preconditioners, "BLOCK", 1)
     X = random_rows(1000, 3)
     point = point_at(SOFTMAX, 3, X, container=container, alpha=0, fit_intercept=fit_intercept)
-    stride = sample_stride(1000, 40, GRAM_SAMPLE)
-    assert stride == 2
-    slices, blocks, scales = zip(*sampled_blocks(point.objective, 40, GRAM_SAMPLE), strict=True)
-    assert len(slices) > 1
-    assert set(scales) == {stride}
-    assert_array_equal(np.concatenate([np.arange(1000)[s] for s in slices]), np.arange(0, 1000, 2))
-    sample = np.vstack(blocks)
-    assert_array_equal(sample[:, :3], X[::2])
-    assert sample.shape[1] == 3 + fit_intercept
-    assert (sample[:, 3:] == 1).all()
+    for rows in (None, np.arange(3, 1000, 7)):
+        places = np.arange(1000) if rows is None else rows
+        counts = np.linspace(1, 2, len(places))
+        parts, blocks = zip(*weighted_blocks(point.objective, rows, counts), strict=True)
+        assert len(parts) > 1
+        assert_array_equal(np.concatenate([np.arange(1000)[part] for part in parts]), places)
+        sample = np.vstack(blocks) / np.sqrt(counts)[:, None]
+        assert_allclose(sample[:, :3], X[places], rtol=1e-14)
+        assert sample.shape[1] == 3 + fit_intercept
+        assert_allclose(sample[:, 3:], 1)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +258,7 @@ def test_a_sample_of_the_rows_nearly_inverts_the_whole_hessian(
 ):
     n_samples, n_features = shape
     X = np.random.default_rng(0).normal(size=shape)
-    assert sample_stride(n_samples, n_features * n_outputs, sample) > 2
+    assert sample_size(n_samples, n_features * n_outputs, sample) < n_samples / 2
     point = point_at(loss, n_outputs, X[X[:, 0].argsort()], alpha=1e-3)
     inverse = build(point)
     H = dense_hessian(point)
@@ -284,3 +337,22 @@ def test_the_ladder_goes_from_cheap_to_close():
     sparse_gram, sparse_full = choose_preconditioners(X, SOFTMAX, 5)
     assert sparse_gram.cost > gram.cost
     assert sparse_full.cost > full.cost
+
+
+def test_a_sample_knows_the_few_rows_with_curvature():
+    # All others are certain. Of evenly spaced rows a third, too few for the matrix, would be there.
+    rng = np.random.default_rng(0)
+    n_samples, n_outputs = 4000, 3
+    X = rng.standard_t(3, size=(n_samples, 24))
+    F = np.tile([50.0, 0.0, 0.0], (n_samples, 1))
+    F[rng.choice(n_samples, 60, replace=False)] = 0
+    y, weight = np.zeros(n_samples, int), np.ones(n_samples)
+    objective = LinearObjective(SOFTMAX, X, y, weight, n_outputs=n_outputs, alpha=0)
+    assert sample_size(n_samples, objective.n_params, FULL_SAMPLE) < n_samples / 2
+    point = LinearPoint(objective, np.zeros(objective.n_params), F)
+    inverse = full_hessian(point)
+    eigenvalues = np.linalg.eigvals([inverse(column) for column in dense_hessian(point)]).real
+    moved = eigenvalues[abs(eigenvalues) > 0.05]
+    assert len(moved) == 25 * (n_outputs - 1)
+    assert moved.min() > 0.7
+    assert moved.max() < 1.4

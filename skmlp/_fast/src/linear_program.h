@@ -59,9 +59,11 @@ typedef struct skmlp_linear {
     double *shares;           /* (K,), what is added to each row of (1 - mix) R */
     double mix, least, divergence;
 
-    /* Sampled rows: every stride-th. */
-    ptrdiff_t stride;
     double *curvatures;       /* (n_blocks * block,), averaged over the outputs */
+
+    /* Sampled rows: which, NULL for all, and what they count. */
+    const int64_t *sampled;
+    const double *counts;
     double *sample;           /* (rows, n_inputs), times the root of the row's weight */
     double *products;         /* (rows, n_inputs * n_outputs) */
 

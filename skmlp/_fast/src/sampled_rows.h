@@ -20,10 +20,14 @@ static void NAME(average_curvatures)(const skmlp_linear *p, ptrdiff_t b) {
     for (i = 0; i < B; i++) q[i] = w[i] * (q[i] > rounding * C ? q[i] / (double)C : rounding);
 }
 
-static double *NAME(sampled_row)(const skmlp_linear *p, ptrdiff_t i, ptrdiff_t place, double w) {
-    const REAL *x = (const REAL *)p->X + i * p->row_step;
+static ptrdiff_t NAME(place)(const skmlp_linear *p, ptrdiff_t s) {
+    return p->sampled ? (ptrdiff_t)p->sampled[s] : s;
+}
+
+static double *NAME(sampled_row)(const skmlp_linear *p, ptrdiff_t s, ptrdiff_t place) {
+    const REAL *x = (const REAL *)p->X + NAME(place)(p, s) * p->row_step;
     double *to = p->sample + place * p->n_inputs;
-    const double root = sqrt((double)p->stride * w);
+    const double root = sqrt(p->counts[s]);
     ptrdiff_t j;
     for (j = 0; j < p->n_features; j++) to[j] = root * (double)x[j * p->column_step];
     if (p->n_inputs > p->n_features) to[p->n_features] = root;
@@ -32,8 +36,7 @@ static double *NAME(sampled_row)(const skmlp_linear *p, ptrdiff_t i, ptrdiff_t p
 
 static void NAME(gram_rows)(const skmlp_linear *p, ptrdiff_t begin, ptrdiff_t end) {
     ptrdiff_t s;
-    for (s = begin; s < end; s++)
-        NAME(sampled_row)(p, s * p->stride, s - begin, p->curvatures[s * p->stride]);
+    for (s = begin; s < end; s++) NAME(sampled_row)(p, s, s - begin);
 }
 
 /* And for every row the products of its inputs with its probabilities. */
@@ -41,9 +44,9 @@ static void NAME(hessian_rows)(const skmlp_linear *p, ptrdiff_t begin, ptrdiff_t
     const ptrdiff_t B = p->block, C = p->n_outputs, d = p->n_inputs;
     ptrdiff_t s, j, k;
     for (s = begin; s < end; s++) {
-        const ptrdiff_t i = s * p->stride;
+        const ptrdiff_t i = NAME(place)(p, s);
         const REAL *P = (const REAL *)p->probabilities + i / B * B * C + i % B;
-        const double *x = NAME(sampled_row)(p, i, s - begin, p->weight[i]);
+        const double *x = NAME(sampled_row)(p, s, s - begin);
         double *to = p->products + (s - begin) * d * C;
         for (k = 0; k < C; k++) {
             const double probability = (double)P[k * B];
