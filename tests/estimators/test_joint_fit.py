@@ -293,7 +293,7 @@ def test_a_fit_that_is_cut_short_warns_once_and_says_how_far_it_came():
 def test_what_lbfgs_leaves_undone_is_done_by_newton():
     X, y = rows_and_classes(n_features=80, n_samples=60)
     frame = pd.DataFrame(X * 10.0 ** np.linspace(-3, 3, 80), columns=[f"x{i}" for i in range(80)])
-    model = SoftmaxRegression(alpha=1e-6, max_iter=40)
+    model = SoftmaxRegression(alpha=1e-6, max_iter=60)
     joint = model.fit_code(frame, y, ONE_VS_ALL)
     solvers = {fitted.solver_ for fitted in joint}
     assert "newton" in solvers
