@@ -233,7 +233,7 @@ def compiled_diagonal(point: CompiledPoint, ridge: float = 1.0) -> Inverse:
     """Return `skmlp.nn.preconditioners.diagonal` at a point."""
     objective = point.objective
     squares, q = _linear.curved_squares(objective.program, point.probabilities)
-    return centred_diagonal(objective, squares, q[: len(objective.X)], ridge)
+    return centred_diagonal(objective, squares, q, ridge)
 
 
 def conjugate_gradients(

@@ -15,6 +15,13 @@
 #endif
 #define JOIN(a, b) a##_##b
 
+/* Ask for memory that is to be read soon: rows come in random order, and memory is far away.
+ * Inlined, or gcc would take calls of functions that only prefetch for useless. */
+static inline FORCE_INLINE void prefetch(const void *start, ptrdiff_t n_bytes) {
+    ptrdiff_t at;
+    for (at = 0; at < n_bytes; at += 64) PREFETCH((const char *)start + at);
+}
+
 /* What a tile of a product may take of the registers, and the widest vectors. */
 #ifndef VECTOR_BYTES
 #define VECTOR_BYTES 16

@@ -116,13 +116,11 @@ static int NAME(gather_targets)(const skmlp_program *p, const int64_t *rows, ptr
     return DONE;
 }
 
-/* Ask for a dense row that is to come soon: rows come in random order, and memory is far away.
- * Inlined, or gcc would take calls of functions that only prefetch for useless. */
-static inline FORCE_INLINE void NAME(ask_for_row)(const skmlp_program *p, int64_t row) {
-    const size_t n = (size_t)p->n_features * (p->X_is_other ? sizeof(OTHER_REAL) : sizeof(REAL));
-    const char *start = (const char *)p->X + (size_t)row * n;
-    size_t at;
-    for (at = 0; at < n; at += 64) PREFETCH(start + at);
+/* Ask for a dense row that is to be copied soon. */
+static inline FORCE_INLINE void NAME(prefetch_row)(const skmlp_program *p, int64_t row) {
+    const size_t number = p->X_is_other ? sizeof(OTHER_REAL) : sizeof(REAL);
+    const ptrdiff_t n = p->n_features * (ptrdiff_t)number;
+    prefetch((const char *)p->X + row * n, n);
 }
 
 /* Copy a dense row, in the precision of the program. */
@@ -144,7 +142,7 @@ static int NAME(gather)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m
     if (status != DONE) return status;
     if (p->X == NULL) return NAME(gather_sparse)(p, rows, m);
     for (i = 0; i < m; i++) {
-        if (i + 2 < m) NAME(ask_for_row)(p, rows[i + 2]);
+        if (i + 2 < m) NAME(prefetch_row)(p, rows[i + 2]);
         NAME(copy_row)(p, rows[i], (REAL *)p->input + i * d);
     }
     if (p->input_threshold > 0)

@@ -54,35 +54,27 @@ static int NAME(increases)(const skmlp_program *p, int64_t begin, int64_t end) {
     return increases;
 }
 
-/* Inlined, or gcc would take calls of functions that only prefetch for useless. */
-#define CACHE_LINE 64
-#define MOST_LINES 16
+/* Of a long row the processor fetches the end itself. */
+#define BEGINNING(n) ((n) < 1024 ? (n) : 1024)
 
-static inline FORCE_INLINE void NAME(prefetch_bytes)(const void *start, ptrdiff_t n) {
-    const ptrdiff_t end = n < MOST_LINES * CACHE_LINE ? n : MOST_LINES * CACHE_LINE;
-    ptrdiff_t at;
-    for (at = 0; at < end; at += CACHE_LINE) PREFETCH((const char *)start + at);
-}
-
-/* Ask for a row that is to come soon: rows come in random order, and memory is far away. */
-static inline FORCE_INLINE void NAME(prefetch)(const skmlp_program *p, ptrdiff_t step,
-                                               ptrdiff_t end) {
+/* Ask for the row of the next step. */
+static inline FORCE_INLINE void NAME(prefetch_next)(const skmlp_program *p, ptrdiff_t step,
+                                                    ptrdiff_t end) {
     int64_t row = step + 1 < end ? p->order[step + 1] : -1, first, last;
     if (row < 0 || row >= p->n_rows) return;
     if (p->X != NULL) {
-        NAME(prefetch_bytes)(NAME(row)(p, row), p->n_features * (ptrdiff_t)sizeof(REAL));
+        prefetch(NAME(row)(p, row), BEGINNING(p->n_features * (ptrdiff_t)sizeof(REAL)));
         return;
     }
     first = p->indptr[row], last = p->indptr[row + 1];
     if (first < 0 || last < first || last > p->n_stored) return;
-    NAME(prefetch_bytes)(p->columns + first, (ptrdiff_t)((last - first) * sizeof(int32_t)));
-    NAME(prefetch_bytes)((const REAL *)p->values + first, (ptrdiff_t)((last - first) * sizeof(REAL)));
+    prefetch(p->columns + first, BEGINNING((last - first) * (ptrdiff_t)sizeof(int32_t)));
+    prefetch((const REAL *)p->values + first, BEGINNING((last - first) * (ptrdiff_t)sizeof(REAL)));
     row = step + 2 < end ? p->order[step + 2] : -1;
     if (row >= 0 && row < p->n_rows) PREFETCH(p->indptr + row);
 }
 
-#undef CACHE_LINE
-#undef MOST_LINES
+#undef BEGINNING
 
 static int NAME(single_step)(skmlp_program *p, ptrdiff_t step, NAME(lazy) *lazy,
                              NAME(losses) *losses) {
@@ -142,7 +134,7 @@ static int NAME(run_linear_sgd)(skmlp_program *p, ptrdiff_t begin, ptrdiff_t end
     losses.n = 0;
     memset(p->gradient, 0, (size_t)p->n_params * sizeof(REAL));
     for (; begin < end && status == DONE; begin++) {
-        if (p->batch_size == 1) NAME(prefetch)(p, begin, end);
+        if (p->batch_size == 1) NAME(prefetch_next)(p, begin, end);
         status = is_single ? NAME(single_step)(p, begin, &lazy, &losses)
                            : NAME(linear_step)(p, begin, &lazy);
     }
