@@ -21,7 +21,7 @@ cdef extern from "program.h":
         CLIP_NORM, CLIP_VALUE
         EXP, EXPM1, LOG_FUNCTION, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF
         DONE, BAD_ROW, BAD_COLUMN, BAD_CLASS, BAD_INDPTR
-        MAX_CLIPS, PANEL_SIZE
+        MAX_CLIPS, MAX_WORKERS, PANEL_SIZE, STEP_BLOCK
 
     ctypedef struct skmlp_layer:
         Py_ssize_t fan_in, fan_out, W, b, gamma, beta, mean, variance
@@ -34,6 +34,7 @@ cdef extern from "program.h":
         void *Y
         void *N
         void *slopes
+        void *d
         void *inverse
         uint8_t *mask
 
@@ -93,8 +94,10 @@ cdef extern from "program.h":
         void *row_shift
         int64_t *classes
         double *row_weight
-        void *back[2]
-        void *panel
+        void *Z
+        void *of_outputs
+        void *panels
+        double *block_sums
         double total, squares
 
     ctypedef struct skmlp_run:
@@ -104,12 +107,11 @@ cdef extern from "program.h":
                                  const uint8_t *, const void *, const void *, const void *, void *,
                                  void *, double *, double *) noexcept nogil
 
+    ctypedef int (*skmlp_runner)(skmlp_program *, int, Py_ssize_t, Py_ssize_t) noexcept nogil
+
     ctypedef struct skmlp_kernels:
         const char *name
-        int (*run_float)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
-        int (*run_double)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
-        int (*predict_float)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
-        int (*predict_double)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+        skmlp_runner run_float, run_double, predict_float, predict_double
         void (*map_float)(int, Py_ssize_t, const float *, float *) noexcept nogil
         void (*map_double)(int, Py_ssize_t, const double *, double *) noexcept nogil
         skmlp_walker walk_float, walk_double
@@ -120,7 +122,9 @@ cdef extern from "program.h":
     const skmlp_kernels *skmlp_choose_kernels(const char *name)
     const char *skmlp_compiler()
 
-ctypedef int (*runner)(skmlp_program *, Py_ssize_t, Py_ssize_t) noexcept nogil
+cdef extern from "team.h":
+    int skmlp_run_by(int n_workers, skmlp_runner run, skmlp_program *p, Py_ssize_t begin,
+                     Py_ssize_t end)
 
 ACTIVATION_CODES = {
     "identity": IDENTITY, "relu": RELU, "leaky_relu": LEAKY_RELU,
@@ -149,8 +153,12 @@ PROBLEMS = {
     BAD_INDPTR: "indptr of X is not that of a CSR array",
 }
 
-# How long the kernels run, in seconds, before Python may look for an interrupt.
-PAUSE = 0.05
+# How long the kernels run, in seconds, before Python may look for an interrupt; several workers,
+# before it is seen whether they get in each other's way.
+PAUSE, PAUSE_OF_SEVERAL = 0.05, 0.01
+
+# Programs that run now, in threads of this process: only one that is alone has several workers.
+cdef int n_running = 0
 
 
 cdef const skmlp_kernels *choose(name) except NULL:
@@ -334,6 +342,9 @@ cdef class Executor:
         Most stored entries of a sparse row.
     kernels : str, default=None
         Name of an instruction set; None takes the best.
+    largest_product : float, default=inf
+        Multiplications in a product of matrices above which it is left to the BLAS. A compiler that
+        is not like gcc leaves all to it.
     """
 
     cdef skmlp_program p
@@ -342,6 +353,7 @@ cdef class Executor:
     cdef bint is_sparse
     # Most rows of a batch, and how many batches make a call of the kernels.
     cdef Py_ssize_t most_rows, step
+    cdef int n_panels
 
     def __cinit__(self):
         memset(&self.p, 0, sizeof(self.p))
@@ -352,9 +364,10 @@ cdef class Executor:
     def __init__(self, layers, *, Py_ssize_t n_features, Py_ssize_t n_params,
                  Py_ssize_t n_weights, Py_ssize_t n_learned, dtype, Py_ssize_t batch_size,
                  int loss, double loss_parameter, input_dropout=(0, 1.0), bint is_sparse=False,
-                 Py_ssize_t most_stored=0, kernels=None):
+                 Py_ssize_t most_stored=0, kernels=None, double largest_product=INFINITY):
         cdef skmlp_program *p = &self.p
-        cdef Py_ssize_t widest = 0, fan_in = n_features
+        cdef Py_ssize_t fan_in = n_features
+        cdef skmlp_layer *last
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
@@ -367,7 +380,8 @@ cdef class Executor:
         self.kernels = choose(kernels)
         self.memory = []
         self.is_sparse = is_sparse
-        self.most_rows, self.step = batch_size, 1
+        self.most_rows, self.step, self.n_panels = batch_size, 1, 0
+        p.largest_product = largest_product
         p.sgemm, p.dgemm = sgemm, dgemm
         p.n_features, p.n_params = n_features, n_params
         p.n_weights, p.n_learned = n_weights, n_learned
@@ -380,17 +394,21 @@ cdef class Executor:
             raise MemoryError
         for i, fields in enumerate(layers):
             fan_in = self.add_layer(&p.layers[i], fields, fan_in)
-            widest = max(widest, fan_in)
         p.n_layers = len(layers)
         p.n_outputs = fan_in
-        if p.layers[p.n_layers - 1].threshold or p.layers[p.n_layers - 1].activation != IDENTITY:
+        last = &p.layers[p.n_layers - 1]
+        if last.threshold or last.activation != IDENTITY:
             raise ValueError("the last layer must have neither an activation nor dropout.")
+        last.d = last.A
+        for i in range(p.n_layers - 1):
+            p.layers[i].d = self.room(batch_size * p.layers[i].fan_out)
         p.input = NULL if is_sparse else self.room(batch_size * n_features)
         if is_sparse and p.input_threshold:
             p.n_kept = batch_size * most_stored
             p.kept = self.room(p.n_kept)
-        p.back[0], p.back[1] = self.room(batch_size * widest), self.room(batch_size * widest)
-        p.panel = self.room(PANEL_SIZE)
+        if p.n_layers == 1:
+            p.Z = self.room(batch_size * p.n_outputs)
+        p.of_outputs = self.room(p.n_outputs)
         p.targets_of_batch = self.room(batch_size * p.n_outputs)
         p.row_loss, p.row_shift = self.room(batch_size), self.room(batch_size)
         p.classes = <int64_t *> self.room(batch_size, np.int64)
@@ -441,7 +459,7 @@ cdef class Executor:
         return offset
 
     def run(self, theta, X, targets, weight, *, double n_counted, optimizer, penalty, units,
-            order, Py_ssize_t batch_size, rates, rng, double largest_product=INFINITY):
+            order, Py_ssize_t batch_size, rates, rng, crew=None):
         """Make one step for every batch; return the sums of values and of squared norms.
 
         Parameters
@@ -469,8 +487,8 @@ cdef class Executor:
             Learning rate of every batch.
         rng : numpy.random.Generator
             The source of randomness; its lock is held.
-        largest_product : float, default=inf
-            Multiplications in a product of matrices above which it is left to the BLAS.
+        crew : Crew, default=None
+            Chooses how many threads work together, the caller's among them; None for the caller's.
 
         Returns
         -------
@@ -480,19 +498,21 @@ cdef class Executor:
             Steps the optimizer has made in its life.
         """
         cdef skmlp_program *p = &self.p
-        cdef Py_ssize_t n_batches
+        cdef Py_ssize_t n_batches, n_blocks
         cdef bitgen_t *bitgen
         self.check_ready()
         # As long as theta: a prediction does without.
         if p.gradient == NULL:
             p.gradient = self.room(p.n_params)
+            # A block more for each part of theta that is not a multiple of blocks, and one of none.
+            n_blocks = p.n_params // STEP_BLOCK + 3
+            p.block_sums = <double *> self.room(2 * n_blocks, np.float64)
         if not 0 < batch_size <= self.most_rows:
             raise ValueError(f"batch_size must be in [1, {self.most_rows}], got {batch_size}.")
         p.theta = address("theta", theta, self.dtype, (p.n_params,), True)
         self.bind_data(X, targets, weight)
         self.bind_optimizer(optimizer)
         p.n_counted = n_counted
-        p.largest_product = largest_product
         p.penalty = NULL
         p.flat_penalty = 0
         if isinstance(penalty, np.ndarray):
@@ -511,11 +531,14 @@ cdef class Executor:
         bitgen = <bitgen_t *> PyCapsule_GetPointer(capsule, "BitGenerator")
         p.next_random, p.random_state = bitgen.next_uint32, bitgen.state
         p.total = p.squares = 0
+        if p.n_layers == 1 and p.optimizer.kind == SGD:
+            # May go row by row, with nothing to share.
+            crew = None
         with rng.bit_generator.lock:
-            self.work(n_batches, self.kernels.run_float, self.kernels.run_double)
+            self.work(n_batches, self.kernels.run_float, self.kernels.run_double, crew)
         return p.total, p.squares, p.optimizer.t
 
-    def scores(self, theta, X, Py_ssize_t n_rows, *, double largest_product=INFINITY):
+    def scores(self, theta, X, Py_ssize_t n_rows, *, crew=None):
         """Return the scores of rows, for layers without batch norm and dropout.
 
         Parameters
@@ -526,8 +549,8 @@ cdef class Executor:
             The rows, in the dtype of theta, as for `run`; `batch_size` are in work at a time.
         n_rows : int
             How many there are.
-        largest_product : float, default=inf
-            Multiplications in a product of matrices above which it is left to the BLAS.
+        crew : Crew, default=None
+            Chooses how many threads work together, the caller's among them; None for the caller's.
 
         Returns
         -------
@@ -547,10 +570,9 @@ cdef class Executor:
         order = np.arange(n_rows, dtype=np.int64)
         p.theta = address("theta", theta, self.dtype, (p.n_params,))
         p.F, p.order = data(F), <int64_t *> data(order)
-        p.largest_product = largest_product
         p.batch_size = self.most_rows
         n_blocks = (n_rows + p.batch_size - 1) // p.batch_size
-        self.work(n_blocks, self.kernels.predict_float, self.kernels.predict_double)
+        self.work(n_blocks, self.kernels.predict_float, self.kernels.predict_double, crew)
         return F
 
     cdef int check_ready(self) except -1:
@@ -558,25 +580,44 @@ cdef class Executor:
             raise ValueError("an Executor must be initialized before it runs.")
         return 0
 
-    cdef int work(self, Py_ssize_t n, runner of_float, runner of_double) except -1:
+    cdef int work(self, Py_ssize_t n, skmlp_runner of_float, skmlp_runner of_double,
+                  crew) except -1:
         """Run so many batches without Python's lock, and look for interrupts now and then."""
+        global n_running
         cdef skmlp_program *p = &self.p
-        cdef Py_ssize_t begin = 0, end, wanted
-        cdef double began, seconds, pause = PAUSE
-        cdef int status = DONE
-        cdef runner run = of_double if self.dtype == np.float64 else of_float
-        while begin < n and status == DONE:
-            end = min(begin + self.step, n)
-            began = perf_counter()
-            with nogil:
-                status = run(p, begin, end)
-            PyErr_CheckSignals()
-            seconds = max(perf_counter() - began, 1e-6)
-            wanted = <Py_ssize_t> (pause / seconds * (end - begin))
-            self.step = max(1, min(2 * self.step, wanted))
-            begin = end
+        cdef Py_ssize_t begin = 0, n_batches
+        cdef double began, seconds, pause
+        cdef int status = DONE, n_workers = 1
+        cdef skmlp_runner run = of_double if self.dtype == np.float64 else of_float
+        n_running += 1
+        try:
+            while begin < n and status == DONE:
+                n_batches = min(self.step, n - begin)
+                if crew is not None and n_running == 1:
+                    n_workers, n_batches = crew.choose(n_batches)
+                else:
+                    n_workers = 1
+                n_workers = max(1, min(n_workers, MAX_WORKERS))
+                self.provide(n_workers)
+                began = perf_counter()
+                status = skmlp_run_by(n_workers, run, p, begin, begin + n_batches)
+                PyErr_CheckSignals()
+                seconds = max(perf_counter() - began, 1e-6)
+                pause = PAUSE if n_workers == 1 else PAUSE_OF_SEVERAL
+                self.step = max(1, min(2 * self.step, <Py_ssize_t> (pause / seconds * n_batches)))
+                begin += n_batches
+                if crew is not None:
+                    crew.note(n_workers, n_batches, seconds)
+        finally:
+            n_running -= 1
         if status != DONE:
             raise ValueError(f"The data must be valid, and stay so: {PROBLEMS[status]}.")
+        return 0
+
+    cdef int provide(self, int n_workers) except -1:
+        """Make sure that each worker has a panel."""
+        if n_workers > self.n_panels:
+            self.p.panels, self.n_panels = self.room(n_workers * PANEL_SIZE), n_workers
         return 0
 
     cdef int bind_rows(self, X, Py_ssize_t n) except -1:

@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from skmlp._fast._executor import LOSS_CODES, Executor
-from skmlp._fast.blas import largest_product
 from skmlp._fast.program import (
     LARGEST_SIZE,
     Fields,
@@ -19,6 +18,7 @@ from skmlp._fast.program import (
     optimizer_fields,
     program_rows,
 )
+from skmlp._fast.workers import WORTH_A_BATCH, Crew, count_workers
 from skmlp.nn.backprop import NetworkObjective
 from skmlp.nn.linear import LinearObjective
 from skmlp.nn.losses import Loss
@@ -140,6 +140,7 @@ class CompiledEpochs:
         kernels: str | None = None,
     ) -> None:
         X, dtype = objective.X, objective.dtype
+        self.layers, self.crew = layers, Crew(1)
         self.n_weights, n_learned = sizes
         optimizer_fields(training, self.n_weights)
         loss = loss_fields(objective.loss)
@@ -176,6 +177,9 @@ class CompiledEpochs:
         n_batches = len(batches)
         rates = training.rate_factor * schedule_values(schedule, training.epoch, n_batches)
         optimizer, state = optimizer_fields(training, self.n_weights)
+        size = count_workers(self.layers, objective.X, batches.size, WORTH_A_BATCH)
+        if size != self.crew.size:
+            self.crew = Crew(size)
         total, squares, n_steps = self.executor.run(
             training.theta,
             self.X,
@@ -184,7 +188,7 @@ class CompiledEpochs:
             batch_size=batches.size,
             rates=rates,
             rng=training.rng,
-            largest_product=largest_product(),
+            crew=self.crew,
             **self.fixed,
         )
         if "t" in state:

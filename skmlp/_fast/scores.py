@@ -6,7 +6,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from skmlp._fast._executor import LOSS_CODES, Executor
-from skmlp._fast.blas import largest_product
 from skmlp._fast.program import (
     ABSENT,
     Fields,
@@ -15,6 +14,7 @@ from skmlp._fast.program import (
     network_fields,
     program_rows,
 )
+from skmlp._fast.workers import WORTH_A_PREDICTION, Crew, count_workers
 from skmlp.nn.network import Network
 from skmlp.nn.parameters import Array
 
@@ -65,9 +65,8 @@ def compiled_scores(network: Network, theta: Array, X: Any) -> Array | None:
         loss_parameter=0.0,
         is_sparse=sp.issparse(X),
     )
-    F: Array = executor.scores(
-        np.ascontiguousarray(theta), rows, n_rows, largest_product=largest_product()
-    )
+    crew = Crew(count_workers(units, X, n_rows, WORTH_A_PREDICTION))
+    F: Array = executor.scores(np.ascontiguousarray(theta), rows, n_rows, crew=crew)
     return F
 
 

@@ -4,12 +4,12 @@ import pickle
 import signal
 import threading
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
-from threadpoolctl import threadpool_limits
 
 from skmlp import MLPNet, MLPNetRegressor, SoftmaxRegression
 from skmlp.augment import GaussianNoise
@@ -33,7 +33,7 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 pytest.importorskip(
     "skmlp._fast._executor", reason="the extension has not been built", exc_type=ImportError
 )
-from skmlp._fast import blas  # noqa: E402
+from skmlp._fast import epochs  # noqa: E402
 
 # Four epochs are too few for some, which a warning tells.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -159,15 +159,9 @@ def test_a_larger_network(on_road):
 
 
 def test_products_by_the_blas(on_road, monkeypatch):
-    monkeypatch.setattr(blas, "blas_threads", lambda: 2)
-    monkeypatch.setattr(blas, "SHARED_PRODUCT", 0)
+    monkeypatch.setattr(epochs, "Executor", partial(epochs.Executor, largest_product=0.0))
     assert_same(on_road, MLPNet((9, 5), dtype="float64", **SMOOTH), X, Y_CLASS)
     assert_same(on_road, MLPNet((9, 5), batch_norm=True, **SMOOTH), X, Y_CLASS)
-
-
-def test_the_threads_of_the_blas_can_be_limited():
-    with threadpool_limits(1):
-        assert blas.blas_threads() in (0, 1)
 
 
 def test_scores_that_are_far_apart(on_road):

@@ -4,6 +4,7 @@
 
 #include "linear_program.h"
 #include "program.h"
+#include "team.h"
 
 #ifdef _MSC_VER
 #define restrict __restrict

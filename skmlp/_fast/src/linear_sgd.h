@@ -110,7 +110,7 @@ static inline FORCE_INLINE void NAME(sparse_update)(const ptrdiff_t C, const skm
 static double NAME(update_linear)(const skmlp_program *p, const int64_t *rows, ptrdiff_t m,
                                   const REAL *dF, REAL rate) {
     const ptrdiff_t C = p->n_outputs, d = p->n_features;
-    REAL *dz = p->back[0];
+    REAL *dz = p->of_outputs;
     double norm = 0;
     ptrdiff_t k;
     if (p->X == NULL) {
@@ -127,7 +127,7 @@ static int NAME(linear_step)(skmlp_program *p, ptrdiff_t batch, NAME(lazy) *lazy
     const ptrdiff_t m = left < p->batch_size ? left : p->batch_size, C = p->n_outputs;
     const int64_t *rows = p->order + start;
     const double rate = p->rates[batch], c = p->flat_penalty, a = 1 - rate * c;
-    REAL *theta = p->theta, *F = p->layers[0].A, *Z = p->back[1];
+    REAL *theta = p->theta, *F = p->layers[0].A, *Z = p->Z;
     REAL *b = p->layers[0].b < 0 ? NULL : theta + p->layers[0].b;
     const REAL scale = (REAL)lazy->scale;
     double value, inner = 0, norm;
@@ -136,13 +136,13 @@ static int NAME(linear_step)(skmlp_program *p, ptrdiff_t batch, NAME(lazy) *lazy
     if (a < 0.5) {
         /* A penalty that strong is no slight correction of W. */
         NAME(settle)(p, lazy);
-        status = NAME(run_batch)(p, batch);
+        status = NAME(run_batch)(p, 0, batch);
         memset(p->gradient, 0, (size_t)p->n_params * sizeof(REAL));
         lazy->norm = NAME(sum_of_squares)(p->n_weights, theta);
         return status;
     }
-    status = NAME(gather_targets)(p, rows, m);
-    if (status == DONE && p->X == NULL) status = NAME(gather_sparse)(p, rows, m);
+    status = NAME(gather_targets)(p, rows, 0, m, m);
+    if (status == DONE && p->X == NULL) status = NAME(gather_sparse)(p, rows, 0, m);
     if (status != DONE) return status;
     if (p->X != NULL) {
         FOR_OUTPUTS(NAME(row_scores), C, p->n_features, NAME(row)(p, rows[0]), theta, Z)
@@ -154,15 +154,16 @@ static int NAME(linear_step)(skmlp_program *p, ptrdiff_t batch, NAME(lazy) *lazy
             Z[i * C + k] *= scale;
             F[i * C + k] = b == NULL ? Z[i * C + k] : Z[i * C + k] + b[k];
         }
-    value = NAME(evaluate)(p, m, F) + 0.5 * c * lazy->norm;
+    NAME(evaluate)(p, 0, m, F);
+    value = NAME(mean_loss)(p, m) + 0.5 * c * lazy->norm;
     for (i = 0; i < m * C; i++) inner += (double)(F[i] * Z[i]);
     lazy->scale *= a;
     norm = NAME(update_linear)(p, rows, m, F, (REAL)(rate / lazy->scale));
     p->squares += norm + 2 * c * inner + c * c * lazy->norm;
     lazy->norm = a * a * lazy->norm - 2 * a * rate * inner + rate * rate * norm;
     if (b != NULL) {
-        REAL *db = p->back[0];
-        NAME(column_sums)(m, C, F, db);
+        REAL *db = p->of_outputs;
+        NAME(column_sums)(m, C, 0, C, F, db);
         p->squares += NAME(sum_of_squares)(C, db);
         for (k = 0; k < C; k++) b[k] -= (REAL)rate * db[k];
     }

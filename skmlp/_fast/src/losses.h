@@ -1,13 +1,13 @@
 /* Losses: the formulas are those of skmlp/nn/losses.py and skmlp/nn/regression_losses.py.
  *
- * Each writes the losses of m rows into row_loss, and over the scores F their derivatives times the
- * weight of the row. */
+ * Each writes the losses of m rows of a batch from `first` on into row_loss, and over their scores F
+ * the derivatives times the weight of the row. */
 
-static void NAME(weigh)(const skmlp_program *p, ptrdiff_t m, REAL *F) {
+static void NAME(weigh)(const skmlp_program *p, ptrdiff_t first, ptrdiff_t m, REAL *F) {
     const ptrdiff_t C = p->n_outputs;
     ptrdiff_t i, k;
     for (i = 0; i < m; i++) {
-        const REAL w = (REAL)p->row_weight[i];
+        const REAL w = (REAL)p->row_weight[first + i];
         for (k = 0; k < C; k++) F[i * C + k] *= w;
     }
 }
@@ -26,14 +26,17 @@ static void NAME(lower)(ptrdiff_t m, ptrdiff_t C, REAL *F, REAL *shift) {
     }
 }
 
-static void NAME(softmax_loss)(const skmlp_program *p, ptrdiff_t m, REAL *restrict F,
-                               REAL *restrict loss) {
+static void NAME(softmax_loss)(const skmlp_program *p, ptrdiff_t first, ptrdiff_t m,
+                               REAL *restrict F, REAL *restrict loss) {
     const ptrdiff_t C = p->n_outputs;
+    const double *weight = p->row_weight + first;
+    const int64_t *classes = p->classes + first;
     const REAL even = (REAL)(p->loss_parameter / (double)C), top = (REAL)(1 - p->loss_parameter);
-    REAL *restrict shift = p->row_shift, *restrict smooth = p->targets_of_batch;
+    REAL *restrict shift = (REAL *)p->row_shift + first;
+    REAL *restrict smooth = (REAL *)p->targets_of_batch + first;
     ptrdiff_t i, k;
     for (i = 0; i < m; i++) {
-        REAL *row = F + i * C, own = row[p->classes[i]], sum = 0;
+        REAL *row = F + i * C, own = row[classes[i]], sum = 0;
         for (k = 0; k < C; k++) row[k] -= own;
         if (even > 0) {
             #pragma omp simd reduction(+ : sum)
@@ -44,8 +47,8 @@ static void NAME(softmax_loss)(const skmlp_program *p, ptrdiff_t m, REAL *restri
     NAME(lower)(m, C, F, shift);
     for (i = 0; i < m * C; i++) F[i] = NAME(exp)(F[i]);
     for (i = 0; i < m; i++) {
-        REAL *row = F + i * C, others = 0, total, w = (REAL)p->row_weight[i], factor;
-        const ptrdiff_t y = (ptrdiff_t)p->classes[i];
+        REAL *row = F + i * C, others = 0, total, w = (REAL)weight[i], factor;
+        const ptrdiff_t y = (ptrdiff_t)classes[i];
         row[y] = 0;
         #pragma omp simd reduction(+ : others)
         for (k = 0; k < C; k++) others += row[k];
@@ -110,15 +113,15 @@ static inline REAL NAME(poisson)(REAL f, REAL t, REAL *d) {
     }                                                                                              \
     break;
 
-static void NAME(loss)(const skmlp_program *p, ptrdiff_t m, REAL *restrict F,
+static void NAME(loss)(const skmlp_program *p, ptrdiff_t first, ptrdiff_t m, REAL *restrict F,
                        REAL *restrict loss) {
     const ptrdiff_t C = p->n_outputs;
-    const REAL *restrict T = p->targets_of_batch;
+    const REAL *restrict T = (const REAL *)p->targets_of_batch + first * C;
     const REAL c = (REAL)p->loss_parameter;
     ptrdiff_t i, k;
     switch (p->loss) {
     case SOFTMAX:
-        NAME(softmax_loss)(p, m, F, loss);
+        NAME(softmax_loss)(p, first, m, F, loss);
         return;
     case BINARY_LOGISTIC:
         SUM_OVER_OUTPUTS(value = NAME(binary_logistic)(f, (1 - c) * t + c / 2, &d))
@@ -135,7 +138,7 @@ static void NAME(loss)(const skmlp_program *p, ptrdiff_t m, REAL *restrict F,
     case POISSON:
         SUM_OVER_OUTPUTS(value = NAME(poisson)(f, t, &d))
     }
-    NAME(weigh)(p, m, F);
+    NAME(weigh)(p, first, m, F);
 }
 
 #undef SUM_OVER_OUTPUTS

@@ -1,8 +1,6 @@
 /* Optimizers: the formulas are those of skmlp/optim/optimizers.py. A step goes over memory once,
  * block by block: penalty, norm and update while a block is in the cache. */
 
-#define STEP_BLOCK 2048
-
 /* Add the derivative of the L2 penalty to the gradient of weights [begin, end). */
 static double NAME(penalize)(const skmlp_program *p, ptrdiff_t begin, ptrdiff_t end) {
     const REAL *restrict w = p->theta, *restrict each = p->penalty;
@@ -72,10 +70,10 @@ typedef struct {
     REAL rate, shrink, a, b, eps;
 } NAME(step);
 
-static NAME(step) NAME(start_step)(skmlp_optimizer *o, double rate) {
+static NAME(step) NAME(start_step)(const skmlp_optimizer *o, double rate) {
     NAME(step) s = {(REAL)rate, 0, (REAL)o->a, (REAL)o->b, (REAL)o->eps};
     if (o->kind == ADAM) {
-        const double t = (double)++o->t, root = sqrt((1 - o->b) / (1 - pow(o->b, t)));
+        const double t = (double)o->t, root = sqrt((1 - o->b) / (1 - pow(o->b, t)));
         s.shrink = (REAL)(rate * o->decay);
         s.rate = (REAL)(rate * (1 - o->a) / (1 - pow(o->a, t)) / root);
         s.eps = (REAL)(o->eps / root);
@@ -126,30 +124,57 @@ static void NAME(update)(const skmlp_optimizer *o, const NAME(step) s, REAL shri
     }
 }
 
-/* One step of the optimizer; returns the penalty and adds up the squares of the gradient. */
-static double NAME(make_step)(skmlp_program *p, double rate) {
-    skmlp_optimizer *o = &p->optimizer;
-    const NAME(step) s = NAME(start_step)(o, rate);
-    REAL *g = p->gradient, *first = o->first, *second = o->second;
-    double penalty = 0;
-    ptrdiff_t begin, end;
+/* Bound the whole gradient. */
+static void NAME(clip_gradient)(const skmlp_program *p) {
+    const skmlp_optimizer *o = &p->optimizer;
+    REAL *g = p->gradient;
     int clip;
-    if (o->n_clips > 0) {
-        penalty = NAME(penalize)(p, 0, p->n_weights);
-        p->squares += NAME(sum_of_squares)(p->n_learned, g);
-        for (clip = 0; clip < o->n_clips; clip++)
-            NAME(clip)(o->clips[clip], o->bounds[clip], p->n_learned, g);
+    p->block_sums[0] = NAME(penalize)(p, 0, p->n_weights);
+    p->block_sums[1] = NAME(sum_of_squares)(p->n_learned, g);
+    for (clip = 0; clip < o->n_clips; clip++)
+        NAME(clip)(o->clips[clip], o->bounds[clip], p->n_learned, g);
+}
+
+/* The step of one block; returns its end. Its penalty and the squares of its gradient go into two
+ * sums, unless the gradient has been clipped, when both have been taken. */
+static ptrdiff_t NAME(step_block)(const skmlp_program *p, const NAME(step) s, ptrdiff_t begin,
+                                  double *sums) {
+    const skmlp_optimizer *o = &p->optimizer;
+    const int is_weight = begin < p->n_weights;
+    const ptrdiff_t limit = is_weight ? p->n_weights : p->n_learned;
+    const ptrdiff_t end = begin + STEP_BLOCK < limit ? begin + STEP_BLOCK : limit;
+    REAL *g = p->gradient, *first = o->first, *second = o->second;
+    if (o->n_clips == 0) {
+        sums[0] = is_weight ? NAME(penalize)(p, begin, end) : 0;
+        sums[1] = NAME(sum_of_squares)(end - begin, g + begin);
     }
-    for (begin = 0; begin < p->n_learned; begin = end) {
-        const int is_weight = begin < p->n_weights;
-        const ptrdiff_t limit = is_weight ? p->n_weights : p->n_learned;
-        end = begin + STEP_BLOCK < limit ? begin + STEP_BLOCK : limit;
-        if (o->n_clips == 0) {
-            if (is_weight) penalty += NAME(penalize)(p, begin, end);
-            p->squares += NAME(sum_of_squares)(end - begin, g + begin);
-        }
-        NAME(update)(o, s, is_weight ? s.shrink : 0, end - begin, (REAL *)p->theta + begin,
-                     g + begin, first ? first + begin : NULL, second ? second + begin : NULL);
+    NAME(update)(o, s, is_weight ? s.shrink : 0, end - begin, (REAL *)p->theta + begin, g + begin,
+                 first ? first + begin : NULL, second ? second + begin : NULL);
+    return end;
+}
+
+/* A worker's share of a step of the optimizer. The first worker returns the penalty, and adds up
+ * the squares of the gradient. */
+static double NAME(make_step)(skmlp_program *p, int worker, double rate) {
+    const NAME(step) s = NAME(start_step)(&p->optimizer, rate);
+    const ptrdiff_t of_weights = (p->n_weights + STEP_BLOCK - 1) / STEP_BLOCK;
+    const ptrdiff_t others = (p->n_learned - p->n_weights + STEP_BLOCK - 1) / STEP_BLOCK;
+    const ptrdiff_t n_blocks = of_weights + others;
+    const ptrdiff_t last = start_of_share(p, worker + 1, n_blocks);
+    ptrdiff_t block = start_of_share(p, worker, n_blocks);
+    ptrdiff_t at = block < of_weights ? block * STEP_BLOCK
+                                      : p->n_weights + (block - of_weights) * STEP_BLOCK;
+    double penalty = 0;
+    if (p->optimizer.n_clips > 0) {
+        if (worker == 0) NAME(clip_gradient)(p);
+        wait_for_all(p);
+    }
+    for (; block < last; block++) at = NAME(step_block)(p, s, at, p->block_sums + 2 * block);
+    wait_for_all(p);
+    if (worker > 0) return 0;
+    for (block = 0; block < (p->optimizer.n_clips > 0 ? 1 : n_blocks); block++) {
+        penalty += p->block_sums[2 * block];
+        p->squares += p->block_sums[2 * block + 1];
     }
     return penalty;
 }

@@ -19,6 +19,10 @@ enum { EXP, EXPM1, LOG_FUNCTION, LOG1P, TANH_FUNCTION, SIGMOID, NORMAL_CDF, N_FU
 enum { DONE, BAD_ROW, BAD_COLUMN, BAD_CLASS, BAD_INDPTR };
 
 #define MAX_CLIPS 4
+#define MAX_WORKERS 64
+
+/* Parameters that an optimizer's step has in the cache at a time. */
+#define STEP_BLOCK 2048
 
 /* Rows of a panel in a product of matrices, and numbers in it: three vectors of 64 bytes each. */
 #define PANEL_DEPTH 256
@@ -38,6 +42,7 @@ typedef struct {
 
     /* Room for a batch. Y is what the next layer sees: A itself without dropout. */
     void *A, *Y, *N, *slopes; /* each (batch_size, fan_out) or NULL */
+    void *d;                  /* (batch_size, fan_out), derivatives by Y, then by Z; last A itself */
     void *inverse;            /* (fan_out,) */
     uint8_t *mask;            /* (batch_size, fan_out) */
 } skmlp_layer;
@@ -106,13 +111,19 @@ typedef struct {
     void *targets_of_batch, *row_loss, *row_shift;
     int64_t *classes;
     double *row_weight;
-    void *back[2];            /* (batch_size, widest layer) */
-    void *panel;              /* PANEL_SIZE numbers */
+    void *Z;                  /* (batch_size, n_outputs), scores of a linear model without bias */
+    void *of_outputs;         /* (n_outputs,) */
+    void *panels;             /* PANEL_SIZE numbers for each worker */
+    double *block_sums;       /* penalty and squared norm of the gradient, block by block */
 
     void *F;                  /* (n_rows, n_outputs), the scores of a prediction */
 
     /* Sums over batches. */
     double total, squares;
+
+    /* Workers, and what they tell each other: see team.h. */
+    int n_workers, n_arrived, turn;
+    int status[MAX_WORKERS];
 } skmlp_program;
 
 /* The cells of one problem of a code matrix in one block of rows. */
@@ -131,10 +142,10 @@ struct skmlp_linear;
 /* What is compiled once for every instruction set. */
 typedef struct {
     const char *name;
-    int (*run_float)(skmlp_program *, ptrdiff_t, ptrdiff_t);
-    int (*run_double)(skmlp_program *, ptrdiff_t, ptrdiff_t);
-    int (*predict_float)(skmlp_program *, ptrdiff_t, ptrdiff_t);
-    int (*predict_double)(skmlp_program *, ptrdiff_t, ptrdiff_t);
+    int (*run_float)(skmlp_program *, int, ptrdiff_t, ptrdiff_t);
+    int (*run_double)(skmlp_program *, int, ptrdiff_t, ptrdiff_t);
+    int (*predict_float)(skmlp_program *, int, ptrdiff_t, ptrdiff_t);
+    int (*predict_double)(skmlp_program *, int, ptrdiff_t, ptrdiff_t);
     void (*map_float)(int, ptrdiff_t, const float *, float *);
     void (*map_double)(int, ptrdiff_t, const double *, double *);
     skmlp_walker walk_float, walk_double;
