@@ -167,9 +167,12 @@ static void NAME(block_scores)(const skmlp_linear *p, ptrdiff_t b, REAL *out) {
     int ld = (int)(by_rows ? p->row_step : p->column_step);
     REAL one = 1, zero = 0;
     ptrdiff_t i, k;
-    if (p->own_products || p->X == NULL) {
-        if (p->X == NULL) NAME(sparse_block_scores)(p, b, out);
-        else NAME(own_scores)(p, out);
+    if (p->X == NULL) {
+        NAME(sparse_block_scores)(p, b, out);
+        return;
+    }
+    if (p->own_products) {
+        NAME(own_scores)(p, out);
         return;
     }
     if (m < B) memset(out, 0, (size_t)(B * C) * sizeof *out);
@@ -190,9 +193,12 @@ static void NAME(block_sums)(const skmlp_linear *p, ptrdiff_t b, const REAL *U) 
     int ld = (int)(by_rows ? p->row_step : p->column_step);
     REAL one = 1, zero = 0, *part = p->sums;
     ptrdiff_t i, k;
-    if (p->own_products || p->X == NULL) {
-        if (p->X == NULL) NAME(sparse_block_sums)(p, b, U);
-        else NAME(own_sums)(p, U);
+    if (p->X == NULL) {
+        NAME(sparse_block_sums)(p, b, U);
+        return;
+    }
+    if (p->own_products) {
+        NAME(own_sums)(p, U);
         return;
     }
     p->GEMM(&trans_U, &trans_X, &outputs, &features, &rows, &one, (REAL *)U, &length, (REAL *)X,
