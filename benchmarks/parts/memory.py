@@ -10,7 +10,8 @@ half of the rows: for a megabyte more of X the peak grows by so much. A copy of 
 *float64 to 32* is ``MLPNet`` as it is by default, which computes in float32, and so converts X,
 batch by batch. No room in the bound have: with ``MLPNet``, a copy of the parameters and the slots,
 to which an epoch goes back if it is interrupted or fails; with newton, the point and the step
-before, which prove how good the end is; with lbfgs, that twenty of its arrays are float64.
+before, which prove how good the end is; with lbfgs, that all vectors but the steps that it
+remembers are float64.
 """
 
 import numpy as np

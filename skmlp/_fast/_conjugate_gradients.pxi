@@ -5,9 +5,9 @@ cdef int apply(inverse, Py_ssize_t n, double *v, double *z, bint plain) except -
     """Put the approximate inverse times v into z; v itself if `plain`."""
     if plain:
         memcpy(z, v, n * sizeof(double))
-    elif isinstance(inverse, MatrixInverse):
-        (<MatrixInverse> inverse).check_size(n)
-        (<MatrixInverse> inverse).apply(v, z)
+    elif isinstance(inverse, Inverse):
+        (<Inverse> inverse).check_size(n)
+        (<Inverse> inverse).apply(v, z)
     else:
         result = np.ascontiguousarray(inverse(np.asarray(<double[:n]> v)), np.float64)
         memcpy(z, checked("precondition(v)", result, cnp.NPY_FLOAT64, n), n * sizeof(double))

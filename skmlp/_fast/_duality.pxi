@@ -32,9 +32,9 @@ def duality_gap(LinearProgram program, scores, probabilities, theta, before=None
     p.probabilities = program.rows("probabilities", probabilities)
     p.before = p.probabilities if before is None else program.rows("before", before)
     p.image = NULL if image is None else program.rows("image", image)
-    program.sweep(DUAL_START)
     p.mix = 0
     if p.n_inputs > p.n_features:
+        program.sweep(DUAL_START)
         find_tilt(program, excess, tilt, covariance)
         find_mix(program, excess, shares)
     p.start = program.rows("scores", scores)

@@ -17,6 +17,7 @@ from scipy.linalg.cython_lapack cimport dposv, dpotrf, dpotri
 import numpy as np
 
 cimport numpy as cnp
+from cython cimport floating
 
 from skmlp._fast._executor import kernels as find_kernels
 from skmlp.optim import newton
@@ -43,7 +44,12 @@ cdef extern from "linear_program.h":
         Py_ssize_t n_rows, n_features, n_outputs, n_blocks, block, n_inputs
         int coupled, own_products
         const void *X
-        Py_ssize_t row_step, column_step, input_step
+        Py_ssize_t row_step, column_step, input_step, output_step
+        const void *values
+        const int32_t *columns
+        const int64_t *indptr
+        int64_t n_stored
+        int is_bad
         const double *weight
         const void *classes
         void *theta
@@ -70,6 +76,7 @@ cdef extern from "linear_program.h":
         void *inputs
         void *work
         void *sums
+        void *by_rows
 
     ctypedef struct skmlp_kernels:
         void (*linear_float)(skmlp_linear *, int, Py_ssize_t, Py_ssize_t) noexcept nogil
@@ -89,6 +96,16 @@ JITTERS = (1e-12, 1e-9, 1e-6)
 cdef double HESSIAN_ROUNDING = 1e-10, ROUNDING = 1e-12
 cdef double TINY = newton.TINY
 cdef double SHARE = newton.SHARE, CLOSE = newton.CLOSE, WORTHLESS = newton.WORTHLESS
+
+
+cdef inline Py_ssize_t line_share(Py_ssize_t n, Py_ssize_t size) noexcept:
+    """Return the least length that holds n numbers and divides a cache line, or is of whole ones."""
+    cdef Py_ssize_t line = 64 // size, length = line // 4
+    if n == 1:
+        return 1
+    while length < n and length < line:
+        length *= 2
+    return (n + length - 1) // length * length
 
 
 cdef inline double dot(Py_ssize_t n, const double *x, const double *y) noexcept nogil:
@@ -111,15 +128,16 @@ cdef inline void add(Py_ssize_t n, double factor, const double *x, double *y) no
 
 
 cdef class LinearProgram:
-    """The objective of a linear classifier on dense rows, and the passes over them.
+    """The objective of a linear classifier on dense or CSR rows, and the passes over them.
 
     Arrays over rows and outputs are one-dimensional here; their order is that of
     ``linear_program.h``.
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features), float32 or float64
-        The rows; not copied. Wide ones must be contiguous along one axis.
+    X : ndarray of shape (n_rows, n_features) or tuple, float32 or float64
+        The rows; not copied. Wide ones must be contiguous along one axis. CSR rows are values,
+        column numbers of int32 and indptr of int64.
     classes : ndarray of int64 of shape (n_rows,)
         Class of each row.
     weight : ndarray of float64 of shape (n_rows,)
@@ -130,6 +148,8 @@ cdef class LinearProgram:
         Strength of the penalty.
     fit_intercept : bool
         Whether theta ends in intercepts.
+    n_features : int, default=None
+        Of CSR rows.
     kernels : str, default=None
         Name of an instruction set; None takes the best.
     narrow : int, default=None
@@ -149,15 +169,19 @@ cdef class LinearProgram:
         memset(&self.p, 0, sizeof(self.p))
 
     def __init__(self, X, classes, weight, *, Py_ssize_t n_outputs, double alpha,
-                 bint fit_intercept, kernels=None, narrow=None):
+                 bint fit_intercept, n_features=None, kernels=None, narrow=None):
         cdef skmlp_linear *p = &self.p
-        if p.X != NULL:
+        if p.n_rows:
             raise ValueError("a LinearProgram is initialized once.")
         self.memory, self.arrays = [X], []
         self.kernels = <const skmlp_kernels *> PyCapsule_GetPointer(
             find_kernels(kernels), "skmlp_kernels")
         p.sgemm, p.dgemm = sgemm, dgemm
-        self.bind_rows(X, NARROW if narrow is None else narrow, fit_intercept)
+        if isinstance(X, tuple):
+            self.bind_sparse_rows(X, n_features)
+        else:
+            self.bind_dense_rows(X)
+        self.bind_inputs(NARROW if narrow is None else narrow, fit_intercept)
         if not 0 < n_outputs < 2**31 // MOST_ROWS:
             raise ValueError(f"n_outputs must be positive, got {n_outputs}.")
         p.n_outputs, p.coupled = n_outputs, n_outputs > 1
@@ -165,15 +189,20 @@ cdef class LinearProgram:
         self.n_weights, self.n_params = p.n_features * n_outputs, p.n_inputs * n_outputs
         self.penalty = 2 * alpha
         self.bind_targets(classes, weight)
-        p.theta = self.room(self.n_params, self.dtype)
+        p.output_step = n_outputs if p.X != NULL else line_share(n_outputs, self.dtype.itemsize)
+        p.theta = self.room(p.n_inputs * p.output_step, self.dtype)
         # A step that is a power of two would bring all inputs of a row into the same few cache lines.
         lanes = 64 // self.dtype.itemsize
         p.input_step = p.block + lanes
         p.inputs = self.room(p.n_inputs * p.input_step if p.own_products else 0, self.dtype)
         p.work = self.room(2 * p.n_classes * p.block, self.dtype)
-        p.sums = self.room(self.n_params * (lanes if p.own_products else 1), self.dtype)
+        if p.X == NULL:
+            p.by_rows = self.room(p.block * p.output_step, self.dtype)
+            p.sums = self.room(p.n_features * p.output_step, self.dtype)
+        else:
+            p.sums = self.room(self.n_params * (lanes if p.own_products else 1), self.dtype)
 
-    cdef int bind_rows(self, X, Py_ssize_t narrow, bint fit_intercept) except -1:
+    cdef int bind_dense_rows(self, X) except -1:
         cdef skmlp_linear *p = &self.p
         if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in (np.float32, np.float64):
             raise ValueError("X must be a matrix of float32 or float64.")
@@ -186,13 +215,36 @@ cdef class LinearProgram:
         self.dtype, self.typenum = X.dtype, cnp.PyArray_TYPE(X)
         p.X = cnp.PyArray_DATA(X)
         p.row_step, p.column_step = row_step // size, column_step // size
+        return 0
+
+    cdef int bind_sparse_rows(self, X, n_features) except -1:
+        """Note where CSR rows are: whether they are such, every pass asks anew."""
+        cdef skmlp_linear *p = &self.p
+        values, columns, indptr = X
+        n_rows = np.size(indptr) - 1
+        if not (n_rows > 0 and n_features is not None and 0 < n_features < 2**31 - 1
+                and n_rows < 2**31 - 1):
+            raise ValueError(f"X must have rows and columns, got shape ({n_rows}, {n_features}).")
+        if not isinstance(values, np.ndarray) or values.dtype not in (np.float32, np.float64):
+            raise ValueError("values must be an array of float32 or float64.")
+        self.dtype, self.typenum = values.dtype, cnp.PyArray_TYPE(values)
+        p.n_stored = values.size
+        p.values = checked("values", values, self.typenum, p.n_stored, False)
+        p.columns = <int32_t *> checked("columns", columns, cnp.NPY_INT32, p.n_stored, False)
+        p.indptr = <int64_t *> checked("indptr", indptr, cnp.NPY_INT64, n_rows + 1, False)
+        p.n_rows, p.n_features = n_rows, n_features
+        return 0
+
+    cdef int bind_inputs(self, Py_ssize_t narrow, bint fit_intercept) except -1:
+        """Choose who makes the products, and the rows of a block."""
+        cdef skmlp_linear *p = &self.p
         p.n_inputs = p.n_features + fit_intercept
-        p.own_products = p.n_inputs <= narrow and SKMLP_OWN_PRODUCTS
+        p.own_products = p.X != NULL and p.n_inputs <= narrow and SKMLP_OWN_PRODUCTS
         by_rows = p.column_step == 1 and p.n_features <= p.row_step < 2**31
         by_columns = p.row_step == 1 and p.n_rows <= p.column_step < 2**31
-        if not (p.own_products or by_rows or by_columns):
+        if not (p.X == NULL or p.own_products or by_rows or by_columns):
             raise ValueError("X must be contiguous along one axis.")
-        p.block = NARROW_ROWS if p.own_products else WIDE_ROWS
+        p.block = NARROW_ROWS if p.own_products or p.X == NULL else WIDE_ROWS
         p.n_blocks = (p.n_rows + p.block - 1) // p.block
         return 0
 
@@ -251,7 +303,7 @@ cdef class LinearProgram:
         return self.arrays[-1]
 
     cdef object rows_array(self):
-        if self.p.X == NULL:
+        if not self.p.n_blocks:
             raise ValueError("a LinearProgram must be initialized before it runs.")
         return self.new_array(self.p.n_blocks * self.p.block * self.p.n_outputs)
 
@@ -262,22 +314,26 @@ cdef class LinearProgram:
 
     cdef int bind_theta(self, const double *theta) noexcept:
         """Copy a vector to where passes find it."""
-        cdef Py_ssize_t i
-        if self.typenum == cnp.NPY_FLOAT64:
-            memcpy(self.p.theta, theta, self.n_params * sizeof(double))
-        else:
-            for i in range(self.n_params):
-                (<float *> self.p.theta)[i] = <float> theta[i]
+        cdef Py_ssize_t j, k, n = self.p.n_inputs, C = self.p.n_outputs, step = self.p.output_step
+        if step == C:
+            n, C = 1, self.n_params
+        for j in range(n):
+            if self.typenum == cnp.NPY_FLOAT64:
+                memcpy(<double *> self.p.theta + j * step, theta + j * C, C * sizeof(double))
+            else:
+                for k in range(C):
+                    (<float *> self.p.theta)[j * step + k] = <float> theta[j * C + k]
         return 0
 
     cdef int sweep(self, int kind) except -1:
         """Make a pass over all blocks."""
         cdef skmlp_linear *p = &self.p
         cdef Py_ssize_t begin = 0, end
-        cdef Py_ssize_t work = p.block * p.n_classes * (4 * p.n_inputs + 100)
+        cdef Py_ssize_t entries = p.n_inputs if p.X != NULL else p.n_stored // p.n_rows + 1
+        cdef Py_ssize_t work = p.block * p.n_classes * (4 * entries + 100)
         cdef Py_ssize_t most = max(1, <Py_ssize_t> PAUSE // work)
         cdef bint is_double = self.typenum == cnp.NPY_FLOAT64
-        if p.X == NULL:
+        if not p.n_blocks:
             raise ValueError("a LinearProgram must be initialized before it runs.")
         while begin < p.n_blocks:
             end = min(begin + most, p.n_blocks)
@@ -288,23 +344,37 @@ cdef class LinearProgram:
                     self.kernels.linear_float(p, kind, begin, end)
             PyErr_CheckSignals()
             begin = end
+        return self.check_rows()
+
+    cdef int check_rows(self) except -1:
+        """Raise if a pass has met rows that are none."""
+        if self.p.is_bad:
+            self.p.is_bad = False
+            raise ValueError(
+                "The data must be valid, and stay so: a column number of X is out of range, or its "
+                "indptr is not that of a CSR array."
+            )
         return 0
 
-    cdef int fill_sample(self, int kind, Py_ssize_t begin, Py_ssize_t end) noexcept:
+    cdef int fill_sample(self, int kind, Py_ssize_t begin, Py_ssize_t end) except -1:
         """Write some sampled rows to where `sample` and `products` point."""
         with nogil:
             if self.typenum == cnp.NPY_FLOAT64:
                 self.kernels.linear_double(&self.p, kind, begin, end)
             else:
                 self.kernels.linear_float(&self.p, kind, begin, end)
-        return 0
+        return self.check_rows()
 
     def image(self, theta):
         """Return the scores X theta, an array over rows."""
         self.bind_theta(<double *> checked("theta", theta, cnp.NPY_FLOAT64, self.n_params))
         array = self.rows_array()
         self.p.scores = self.rows("scores", array)
-        self.sweep(IMAGE)
+        if theta.any():
+            self.sweep(IMAGE)
+        else:
+            # So a fit begins. It takes no look at X.
+            array.fill(0)
         return array
 
     def evaluate(self, scores):
@@ -364,16 +434,18 @@ cdef class LinearProgram:
         return 0
 
 
-cdef void *checked(name, array, int typenum, Py_ssize_t size) except NULL:
+cdef void *checked(name, array, int typenum, Py_ssize_t size, bint writable=True) except NULL:
     """Return where an array lies in memory, once sure that it is what it must be."""
     if (
         not isinstance(array, np.ndarray)
         or cnp.PyArray_TYPE(array) != typenum
         or cnp.PyArray_SIZE(array) != size
-        or not cnp.PyArray_ISCARRAY(array)
+        or not cnp.PyArray_ISCARRAY_RO(array)
+        or writable and not cnp.PyArray_ISWRITEABLE(array)
     ):
+        kind = "writable contiguous" if writable else "contiguous"
         raise ValueError(
-            f"{name} must be a writable contiguous array of {size} numbers, got "
+            f"{name} must be a {kind} array of {size} numbers, got "
             f"{getattr(array, 'dtype', type(array).__name__)} of shape "
             f"{getattr(array, 'shape', None)}."
         )

@@ -1,29 +1,19 @@
 # Included by _linear.pyx.
 
 
-cdef class MatrixInverse:
-    """The inverse of a symmetric matrix over the inputs, or over all parameters.
+cdef class Inverse:
+    """An approximate inverse of the Hessian, over vectors of shape (n_params,)."""
 
-    Only the triangle on and below the diagonal, column by column, is meant.
-    """
-
-    cdef object matrix
     cdef Py_ssize_t n_inputs, n_outputs
-    cdef bint is_full
-    cdef double[::1] turned
 
-    def __init__(self, matrix, Py_ssize_t n_inputs, Py_ssize_t n_outputs):
+    def __cinit__(self, matrix, Py_ssize_t n_inputs, Py_ssize_t n_outputs, *args):
         self.n_inputs, self.n_outputs = n_inputs, n_outputs
-        self.is_full = len(matrix) > n_inputs
-        checked("matrix", matrix, cnp.NPY_FLOAT64,
-                (n_inputs * (n_outputs if self.is_full else 1)) ** 2)
-        self.matrix = matrix
-        self.turned = np.empty(2 * n_inputs * n_outputs)
 
     def __call__(self, v):
         """Return the inverse times a vector of shape (n_params,)."""
+        v = np.ascontiguousarray(v, np.float64)
         z = np.empty(self.n_inputs * self.n_outputs)
-        self.apply(<double *> checked("v", v, cnp.NPY_FLOAT64, z.size),
+        self.apply(<double *> checked("v", v, cnp.NPY_FLOAT64, z.size, False),
                    <double *> cnp.PyArray_DATA(z))
         return z
 
@@ -31,6 +21,71 @@ cdef class MatrixInverse:
         if n != self.n_inputs * self.n_outputs:
             raise ValueError(f"inverse must be that of a matrix for {n} parameters.")
         return 0
+
+    cdef int apply(self, double *v, double *z) except -1:
+        raise NotImplementedError
+
+
+cdef class DiagonalInverse(Inverse):
+    """The inverse of a diagonal over centred inputs: see `skmlp.nn.preconditioners`."""
+
+    cdef double[::1] diagonal, means
+
+    def __init__(self, diagonal, Py_ssize_t n_inputs, Py_ssize_t n_outputs, means):
+        checked("diagonal", diagonal, cnp.NPY_FLOAT64, n_inputs)
+        if means is not None:
+            checked("means", means, cnp.NPY_FLOAT64, n_inputs - 1)
+        self.diagonal, self.means = diagonal, means
+
+    def __call__(self, v):
+        """Return the inverse times a vector of shape (n_params,), in its precision."""
+        cdef Py_ssize_t n = self.n_inputs * self.n_outputs
+        if not isinstance(v, np.ndarray) or v.dtype != np.float32:
+            return Inverse.__call__(self, v)
+        v, z = np.ascontiguousarray(v), np.empty(n, np.float32)
+        self.divide(<float *> checked("v", v, cnp.NPY_FLOAT32, n, False),
+                    <float *> cnp.PyArray_DATA(z))
+        return z
+
+    cdef int apply(self, double *v, double *z) except -1:
+        return self.divide(v, z)
+
+    cdef int divide(self, floating *v, floating *z) except -1:
+        cdef Py_ssize_t C = self.n_outputs, d = self.n_inputs - (self.means is not None), j, k
+        cdef floating *last = v + d * C
+        cdef floating factor, mean
+        cdef double[::1] pulled = np.zeros(C)
+        for j in range(self.n_inputs):
+            factor = <floating> (1 / self.diagonal[j])
+            if j >= d or self.means is None:
+                for k in range(C):
+                    z[j * C + k] = factor * v[j * C + k]
+                continue
+            mean = <floating> self.means[j]
+            for k in range(C):
+                z[j * C + k] = factor * (v[j * C + k] - mean * last[k])
+                pulled[k] += mean * z[j * C + k]
+        for k in range(C if self.means is not None else 0):
+            z[d * C + k] -= <floating> pulled[k]
+        return 0
+
+
+cdef class MatrixInverse(Inverse):
+    """The inverse of a symmetric matrix over the inputs, or over all parameters.
+
+    Only the triangle on and below the diagonal, column by column, is meant.
+    """
+
+    cdef object matrix
+    cdef bint is_full
+    cdef double[::1] turned
+
+    def __init__(self, matrix, Py_ssize_t n_inputs, Py_ssize_t n_outputs):
+        self.is_full = len(matrix) > n_inputs
+        checked("matrix", matrix, cnp.NPY_FLOAT64,
+                (n_inputs * (n_outputs if self.is_full else 1)) ** 2)
+        self.matrix = matrix
+        self.turned = np.empty(2 * n_inputs * n_outputs)
 
     cdef int apply(self, double *v, double *z) except -1:
         cdef double *A = <double *> cnp.PyArray_DATA(self.matrix)
@@ -62,13 +117,14 @@ def average_curvatures(LinearProgram program, probabilities):
 
 
 def curved_squares(LinearProgram program, probabilities):
-    """Return the sum over rows of curvature times squared features, and `average_curvatures`."""
+    """Return the sums over rows of curvature times squared features, features, and 1."""
     cdef skmlp_linear *p = &program.p
     q = average_curvatures(program, probabilities)
-    h = np.empty(p.n_inputs)
-    p.gradient = <double *> cnp.PyArray_DATA(h)
+    sums = np.empty((2, p.n_inputs))
+    p.gradient = <double *> cnp.PyArray_DATA(sums)
     program.sweep(SQUARES)
-    return h[: p.n_features], q
+    squares, means = sums[:, : p.n_features]
+    return squares, means, q.sum()
 
 
 def shared_gram(LinearProgram program, rows, counts):
@@ -124,7 +180,7 @@ cdef Py_ssize_t bind_sampled(LinearProgram program, rows, counts) except -1:
     cdef skmlp_linear *p = &program.p
     cdef Py_ssize_t n = p.n_rows if rows is None else len(rows), i
     cdef const int64_t *sampled = NULL
-    if p.X == NULL:
+    if not p.n_blocks:
         raise ValueError("a LinearProgram must be initialized before it runs.")
     if rows is not None:
         sampled = <const int64_t *> checked("rows", rows, cnp.NPY_INT64, n)

@@ -8,6 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 import skmlp._fast._linear as _linear
+from skmlp._fast.program import program_rows
+from skmlp.nn.duality import gradient_bound
 from skmlp.nn.linear import LinearObjective
 from skmlp.nn.losses import Array, LogisticCrossEntropy, SoftmaxCrossEntropy
 from skmlp.nn.preconditioners import (
@@ -20,6 +22,8 @@ from skmlp.nn.preconditioners import (
     row_sizes,
     sampled_rows,
     shared_gram,
+    sum_of_squares,
+    weighted_sum,
 )
 from skmlp.optim.newton import Inverse, Solution
 
@@ -33,15 +37,15 @@ def compiled_linear(objective: LinearObjective, kernels: str | None = None) -> A
     Parameters
     ----------
     objective : LinearObjective
-        On dense rows, with softmax cross-entropy, or binary logistic with one output; targets are
-        class indices.
+        On dense or CSR rows, with softmax cross-entropy, or binary logistic with one output;
+        targets are class indices.
     kernels : str, default=None
         Name of an instruction set; None takes the best.
     """
     X, loss, C = objective.X, objective.loss, objective.n_outputs
     expected = LogisticCrossEntropy if C == 1 else SoftmaxCrossEntropy
     built_in = type(objective) is LinearObjective and type(loss) is expected
-    if not built_in or sp.issparse(X) or X.dtype not in (np.float32, np.float64):
+    if not built_in or X.dtype not in (np.float32, np.float64):
         return None
     if (
         vars(loss) != vars(expected())
@@ -49,10 +53,13 @@ def compiled_linear(objective: LinearObjective, kernels: str | None = None) -> A
         or objective.y.dtype.kind not in "iu"
     ):
         return None
-    in_pieces = X.flags.c_contiguous or X.flags.f_contiguous
-    if not (X.flags.aligned and in_pieces and max(X.shape) < LARGEST_SIZE):
+    if max(X.shape) >= LARGEST_SIZE:
         return None
-    return CompiledObjective(objective, kernels)
+    if sp.issparse(X):
+        is_ready = X.format == "csr" and X.data.flags.aligned and X.indices.flags.aligned
+    else:
+        is_ready = X.flags.aligned and (X.flags.c_contiguous or X.flags.f_contiguous)
+    return CompiledObjective(objective, kernels) if is_ready else None
 
 
 class CompiledObjective:
@@ -70,14 +77,20 @@ class CompiledObjective:
         self.X, self.alpha = objective.X, objective.alpha
         self.fit_intercept = objective.fit_intercept
         self.n_weights, self.n_params = objective.n_weights, objective.n_params
+        self.n_outputs = objective.n_outputs
         self.n_inputs = objective.n_params // objective.n_outputs
+        rows, n_features = objective.X, None
+        if sp.issparse(rows):
+            n_features = rows.shape[1]
+            rows, _ = program_rows(rows, rows.dtype, 1)
         self.program = _linear.LinearProgram(
-            objective.X,
+            rows,
             np.ascontiguousarray(objective.y, np.int64),
             np.ascontiguousarray(objective.weight, np.float64),
             n_outputs=objective.n_outputs,
             alpha=float(objective.alpha),
             fit_intercept=bool(objective.fit_intercept),
+            n_features=n_features,
             kernels=kernels,
         )
         self.weight = objective.weight
@@ -231,9 +244,16 @@ def compiled_hessian(point: CompiledPoint) -> Inverse:
 
 def compiled_diagonal(point: CompiledPoint, ridge: float = 1.0) -> Inverse:
     """Return `skmlp.nn.preconditioners.diagonal` at a point."""
-    objective = point.objective
-    squares, q = _linear.curved_squares(objective.program, point.probabilities)
-    return centred_diagonal(objective, squares, q, ridge)
+    objective, X = point.objective, point.objective.X
+    if sp.issparse(X) and not X.has_canonical_format:
+        # A pass would square the parts of a feature that is stored twice, not their sum.
+        q = _linear.average_curvatures(objective.program, point.probabilities)
+        sums = sum_of_squares(X, q), weighted_sum(X, q), float(q.sum())
+    else:
+        sums = _linear.curved_squares(objective.program, point.probabilities)
+    h, m = centred_diagonal(objective, *sums, ridge)
+    inverse: Inverse = _linear.DiagonalInverse(h, objective.n_inputs, objective.n_outputs, m)
+    return inverse
 
 
 def conjugate_gradients(
@@ -265,6 +285,8 @@ def suboptimality_bound(
     if not point.objective.alpha > 0:
         return point.value
     step = () if previous is None or image is None else (previous.probabilities, image)
+    if not (step or point.objective.fit_intercept):
+        return gradient_bound(point)
     bound: float = _linear.duality_gap(
         point.objective.program, point.F, point.probabilities, point.theta, *step
     )

@@ -8,7 +8,7 @@ import numpy as np
 from skmlp.estimators._base import random_generator
 from skmlp.estimators._epochs import train_epochs
 from skmlp.nn.preconditioners import MAX_GRAM
-from skmlp.optim.lbfgs import lbfgs
+from skmlp.optim.lbfgs import Past, lbfgs
 from skmlp.optim.newton import Minimum, newton
 from skmlp.optim.optimizers import get_optimizer
 from skmlp.optim.schedules import get_schedule
@@ -49,6 +49,8 @@ def run_lbfgs(estimator, road, theta, recorder):
         tol=estimator.tol,
         max_iter=estimator.max_iter,
         preconditioner=partial(road.diagonal, ridge=10.0),
+        # Gradients are sums in the arithmetic of X: their changes have no more digits.
+        past=Past.empty(dtype=road.definition.dtype),
         on_step=lambda point: recorder(point.theta, point.value),
     )
 

@@ -128,8 +128,7 @@ class SoftmaxRegression(
     loss_curve_ : list of float
         J after each iteration; for sgd the mean of its batch estimates over the epoch.
     road_ : {"compiled", "readable"}
-        Whether compiled code or NumPy did the work; the results are the same. Sparse rows take the
-        readable road with newton and lbfgs.
+        Whether compiled code or NumPy did the work; the results are the same.
     validation_loss_curve_ : list of float or None
         Mean cross-entropy on the validation rows after each iteration, if there are any.
     gradient_norm_ : float

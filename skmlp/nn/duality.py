@@ -25,6 +25,8 @@ References
 .. [1] Boyd & Vandenberghe (2004). Convex Optimization, section 5.5.1.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.special import kl_div, xlogy
 
@@ -57,8 +59,8 @@ def suboptimality_bound(
 
     Notes
     -----
-    Costs one product with X^T. The bound is computed in the arithmetic of the data: below its
-    rounding error times the objective it means nothing.
+    Costs one product with X^T, or nothing where it is that of the gradient. The bound is computed
+    in the arithmetic of the data: below its rounding error times the objective it means nothing.
     """
     # No loss is negative: that alone is a bound, and all there is without a penalty.
     if not point.objective.alpha > 0:
@@ -69,8 +71,17 @@ def suboptimality_bound(
         previous.center(R)
         R *= previous.curvature[0]
         R += previous.probabilities
+    elif not point.objective.fit_intercept:
+        return gradient_bound(point)
     bound = duality_gap(point, R)
     return bound if bound < point.value else point.value
+
+
+def gradient_bound(point: Any) -> float:
+    """Return the bound that strong convexity gives where no intercept is, or that of J itself."""
+    gradient, value = point.gradient, float(point.value)
+    bound = float(gradient @ gradient) / (4 * point.objective.alpha)
+    return bound if bound < value else value
 
 
 def duality_gap(point: LinearPoint, R: Array) -> float:

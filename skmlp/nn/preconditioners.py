@@ -194,11 +194,26 @@ def shared_gram(point: Point) -> Inverse:
 def diagonal(point: Point, ridge: float = 1.0) -> Inverse:
     """Divide by the diagonal of the Hessian of centred features, averaged over the outputs."""
     X, q = point.objective.X, mean_curvature(point)
-    return centred_diagonal(point.objective, sum_of_squares(X, q), q, ridge)
+    sums = sum_of_squares(X, q), weighted_sum(X, q), float(q.sum())
+    h, m = centred_diagonal(point.objective, *sums, ridge)
+    n_inputs, h = len(h), h[:, None]
+
+    def inverse(v: Array) -> Array:
+        V = v.reshape(n_inputs, -1)
+        if m is None:
+            return np.asarray(V / h).ravel()
+        U = np.empty_like(V)
+        U[:-1] = (V[:-1] - m[:, None] * V[-1]) / h[:-1]
+        U[-1] = V[-1] / h[-1] - m @ U[:-1]
+        return U.ravel()
+
+    return inverse
 
 
-def centred_diagonal(objective: Any, squares: Array, q: Array, ridge: float) -> Inverse:
-    r"""Divide by a diagonal where features have mean zero, if there is an intercept.
+def centred_diagonal(
+    objective: Any, squares: Array, sums: Array, total: float, ridge: float
+) -> tuple[Array, Array | None]:
+    r"""Return a diagonal over inputs where features have mean zero, if there is an intercept.
 
     With :math:`W^T x + b = W^T (x - m) + b'` and m the mean of the features by the curvature q,
     W and :math:`b' = b + W^T m` bend apart from one another, however far m is from zero. From the
@@ -207,32 +222,30 @@ def centred_diagonal(objective: Any, squares: Array, q: Array, ridge: float) -> 
     Parameters
     ----------
     objective : LinearObjective or CompiledObjective
-        Has rows, penalty and intercept.
-    squares : ndarray of shape (n_features,)
-        Sum over rows of q times the squared features.
-    q : ndarray of shape (n_samples,)
-        Curvature of each row.
+        Has penalty and intercept.
+    squares, sums : ndarray of shape (n_features,)
+        Sums over rows of q times the squared features, and times the features.
+    total : float
+        Sum of q, the curvatures of the rows.
     ridge : float
         How many times the share of the penalty counts. More than once makes the first steps along
         rare features smaller, whose curvature at the start is far from what it will be at the end.
+
+    Returns
+    -------
+    diagonal : ndarray of shape (n_inputs,)
+        Positive.
+    means : ndarray of shape (n_features,) or None
+        m; None if no intercept can take it up.
     """
-    penalty, total = 2 * ridge * objective.alpha, q.sum()
+    penalty = 2 * ridge * objective.alpha
     if not (objective.fit_intercept and total > 0):
-        h = np.append(squares + penalty, [1.0] * objective.fit_intercept)
-        h = np.where(h > 0, h, 1)[:, None]
-        return lambda v: (v.reshape(len(h), -1) / h).ravel()
-    m = weighted_sum(objective.X, q) / total
-    h = np.maximum(squares - total * m**2, LEAST_SPREAD * squares) + penalty
-    h, m = np.where(h > 0, h, 1)[:, None], m[:, None]
-
-    def inverse(v: Array) -> Array:
-        V = v.reshape(len(h) + 1, -1)
-        U = np.empty_like(V)
-        U[:-1] = (V[:-1] - m * V[-1]) / h
-        U[-1] = V[-1] / total - m[:, 0] @ U[:-1]
-        return U.ravel()
-
-    return inverse
+        h, m = squares + penalty, None
+    else:
+        m = sums / total
+        h = np.maximum(squares - total * m**2, LEAST_SPREAD * squares) + penalty
+    intercept = [total if total > 0 else 1.0] * objective.fit_intercept
+    return np.append(np.where(h > 0, h, 1), intercept), m
 
 
 def sum_of_squares(X: Any, q: Array) -> Array:

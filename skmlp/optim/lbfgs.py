@@ -14,6 +14,7 @@ References
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,15 +36,18 @@ class Past:
         The last steps s, changes of gradient y, and 1 / (s @ y).
     values : deque of float
         The last values of the objective.
+    dtype : dtype
+        In which s and y are kept.
     """
 
     steps: deque[Step]
     values: deque[float]
+    dtype: Any = np.float64
 
     @classmethod
-    def empty(cls, memory: int = 10) -> "Past":
+    def empty(cls, memory: int = 10, dtype: Any = np.float64) -> "Past":
         """Return the memory before the first step, with room for some steps."""
-        return cls(deque(maxlen=memory), deque(maxlen=WINDOW + 1))
+        return cls(deque(maxlen=memory), deque(maxlen=WINDOW + 1), dtype)
 
 
 def lbfgs(
@@ -105,11 +109,13 @@ def lbfgs(
             point = minimum.point
             if minimum.n_iter & (minimum.n_iter - 1) == 0:
                 precondition = preconditioner(point)
-            direction = -two_loop(point.gradient, steps, precondition)
+            direction = two_loop(point.gradient, steps, precondition)
+            np.negative(direction, out=direction)
             slope = float(point.gradient @ direction)
             trial = None
             if slope < 0:
                 trial, _ = line_search(point, direction, point.image(direction), slope, accepted)
+            del direction
             if trial is None and steps:
                 # What is remembered misleads: forget it, and go down the slope.
                 steps.clear()
@@ -119,7 +125,9 @@ def lbfgs(
                 break
             minimum.n_iter += 1
             minimum.point = trial
-            remember(steps, trial.theta - point.theta, trial.gradient - point.gradient)
+            y = difference(trial.gradient, point.gradient, past.dtype)
+            remember(steps, difference(trial.theta, point.theta, past.dtype), y)
+            del y
             values.append(trial.value)
             goal = tol * (abs(trial.value) if unit is None else unit)
             gain = max(point.value - trial.value, -slope / 2)
@@ -128,6 +136,11 @@ def lbfgs(
             if on_step(trial):
                 break
     return minimum
+
+
+def difference(a: Array, b: Array, dtype: Any) -> Array:
+    """Return a - b, rounded to a dtype on the way to memory."""
+    return np.subtract(a, b, out=np.empty(a.shape, dtype), casting="same_kind")
 
 
 def remember(steps: deque[Step], s: Array, y: Array) -> None:
@@ -139,16 +152,20 @@ def remember(steps: deque[Step], s: Array, y: Array) -> None:
 
 
 def two_loop(gradient: Array, steps: deque[Step], precondition: Callable[[Array], Array]) -> Array:
-    """Return B g by the two-loop recursion."""
-    q = gradient.copy()
+    """Return B g by the two-loop recursion, in the arithmetic of the steps."""
+    dtype = steps[-1][0].dtype if steps else gradient.dtype
+    # One vector on its way from g to B g, and room for a product.
+    z = gradient.astype(dtype)
+    product = np.empty_like(z)
     shares = []
     for s, y, r in reversed(steps):
-        shares.append(r * float(s @ q))
-        q -= shares[-1] * y
-    z = precondition(q)
+        shares.append(r * float(s @ z))
+        z -= np.multiply(y, shares[-1], out=product)
+    z = precondition(z).astype(dtype, copy=False)
     if steps:
         s, y, r = steps[-1]
-        z *= 1 / (r * float(y @ precondition(y)))
+        z *= 1 / (r * float(y @ precondition(y).astype(dtype, copy=False)))
     for (s, y, r), share in zip(steps, reversed(shares), strict=True):
-        z += (share - r * float(y @ z)) * s
-    return z
+        z += np.multiply(s, share - r * float(y @ z), out=product)
+    del product
+    return z.astype(gradient.dtype, copy=False)

@@ -31,6 +31,11 @@ def runs_here(name):
 INSTRUCTIONS = [name for name in ("baseline", "avx2", "avx512") if runs_here(name)]
 # Rows, features, outputs: less than a block, several, many outputs, and what is left to BLAS.
 SHAPES = [(7, 1, 3), (128, 4, 2), (150, 9, 1), (300, 17, 26), (513, 65, 10), (300, 257, 5)]
+# More outputs than a pass over the entries of a sparse row takes.
+MANY = (40, 6, 150)
+# Intercept, and how rows are stored: dense by rows or columns, CSR with column numbers of 32 or 64
+# bits.
+KINDS = [(True, "C"), (False, "F"), (True, "F"), (True, "csr"), (False, "csr64")]
 
 
 def close(actual, expected, dtype, loss_of_digits=1.0):
@@ -40,10 +45,22 @@ def close(actual, expected, dtype, loss_of_digits=1.0):
     assert_allclose(actual, expected, rtol=0, atol=tolerance)
 
 
+def sparse(X, dtype=np.float64, order="csr"):
+    """Return CSR rows, with column numbers of 32 or 64 bits."""
+    X = sp.csr_array(X.astype(dtype))
+    if order == "csr64":
+        X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    return X
+
+
 def problem(shape, dtype=np.float64, fit_intercept=True, order="C", alpha=1e-3):
     n, d, C = shape
     rng = np.random.default_rng(n + d)
-    X = np.asarray(rng.normal(size=(n, d)) + 1, dtype=dtype, order=order)
+    X = rng.normal(size=(n, d)) + 1
+    if order.startswith("csr"):
+        X = sparse(X * (rng.uniform(size=(n, d)) < 0.4), dtype, order)
+    else:
+        X = np.asarray(X, dtype=dtype, order=order)
     y = rng.integers(0, max(C, 2), n)
     weight = rng.uniform(size=n) * (rng.uniform(size=n) > 0.2) + 1e-9
     loss = LogisticCrossEntropy() if C == 1 else SoftmaxCrossEntropy()
@@ -55,10 +72,11 @@ def problem(shape, dtype=np.float64, fit_intercept=True, order="C", alpha=1e-3):
 @pytest.fixture(
     params=[
         (shape, dtype, fit_intercept, order, kernels)
-        for shape in SHAPES
+        for shape in [*SHAPES, MANY]
         for dtype in (np.float64, np.float32)
-        for fit_intercept, order in ((True, "C"), (False, "F"), (True, "F"))
+        for fit_intercept, order in KINDS
         for kernels in INSTRUCTIONS
+        if shape != MANY or order == "csr"
     ],
     ids=str,
 )
@@ -100,11 +118,16 @@ def test_preconditioners(two_points):
         # The matrices are ill-conditioned, which loses some digits.
         close(theirs.build(compiled)(v), ours.build(readable)(v), dtype, 100)
     expected = preconditioners.diagonal(readable, 10.0)(v)
-    close(linear.compiled_diagonal(compiled, 10.0)(v), expected, dtype)
+    inverse = linear.compiled_diagonal(compiled, 10.0)
+    close(inverse(v), expected, dtype)
+    in_single = inverse(v.astype(np.float32))
+    assert in_single.dtype == np.float32
+    close(in_single, expected, np.float32)
 
 
-def test_sampled_rows():
-    objective = problem((5003, 45, 3))
+@pytest.mark.parametrize("order", ["C", "csr"])
+def test_sampled_rows(order):
+    objective = problem((5003, 45, 3), order=order)
     compiled = linear.compiled_linear(objective)
     theta, v = np.random.default_rng(1).normal(scale=0.3, size=(2, objective.n_params))
     points = objective.at(theta), compiled.at(theta)
@@ -186,11 +209,13 @@ def test_arrays_are_not_used_twice_while_somebody_holds_them():
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_fits(monkeypatch, solver, n_classes, dtype):
+@pytest.mark.parametrize("convert", [np.asarray, sparse], ids=["dense", "csr"])
+def test_fits(monkeypatch, solver, n_classes, dtype, convert):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 5)).astype(dtype)
     y = (X[:, :n_classes] + rng.normal(size=(400, n_classes))).argmax(axis=1)
     weight = rng.uniform(size=400)
+    X = convert(X, dtype)
     tol = 1e-13 if dtype == np.float64 else 1e-7
     models = []
     for road in ("readable", "compiled"):
@@ -207,16 +232,42 @@ def test_fits(monkeypatch, solver, n_classes, dtype):
     assert 0 <= theirs.suboptimality_bound_ <= (1e-10 if dtype == np.float64 else 1e-4)
 
 
-def test_the_same_steps_on_both_roads(monkeypatch):
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize(("n_classes", "fit_intercept"), [(7, True), (7, False), (2, True)])
+@pytest.mark.parametrize("convert", [np.asarray, sparse], ids=["dense", "csr"])
+def test_the_same_steps_on_both_roads(monkeypatch, solver, n_classes, fit_intercept, convert):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 12)) * 10.0 ** rng.integers(-2, 3, 12)
-    y = rng.integers(0, 7, 600)
+    X = convert(X * (rng.uniform(size=X.shape) < 0.5))
+    y, weight = rng.integers(0, n_classes, 600), rng.uniform(size=600)
     curves = []
     for road in ("readable", "compiled"):
         monkeypatch.setenv("SKMLP_ROAD", road)
-        curves.append(SoftmaxRegression(1e-4, tol=1e-6).fit(X, y).loss_curve_)
-    assert len(curves[0]) == len(curves[1])
+        model = SoftmaxRegression(1e-4, tol=1e-6, solver=solver, fit_intercept=fit_intercept)
+        curves.append(model.fit(X, y, weight).loss_curve_)
+        assert model.road_ == road
+    assert len(curves[0]) == len(curves[1]) > 2
     assert_allclose(curves[1], curves[0], rtol=1e-10)
+
+
+def test_a_column_that_occurs_twice_in_a_row_counts_twice():
+    values, columns = np.array([1.0, 2.0, 4.0, 8.0]), np.array([1, 1, 0, 1], np.int32)
+    twice = sp.csr_array((values, columns, [0, 2, 4]), shape=(2, 2))
+    once = twice.copy()
+    once.sum_duplicates()
+    points = []
+    for X in (twice, once):
+        objective = LinearObjective(
+            SoftmaxCrossEntropy(), X, np.array([0, 2]), np.ones(2), n_outputs=3, alpha=0.1
+        )
+        points.append(linear.compiled_linear(objective).at(np.arange(9.0)))
+    v = np.arange(9.0) ** 2
+    assert points[0].value == pytest.approx(points[1].value, rel=1e-12)
+    assert_allclose(points[0].gradient, points[1].gradient, rtol=1e-12)
+    assert_allclose(points[0].hessian_product(v), points[1].hessian_product(v), rtol=1e-12)
+    for build in (linear.compiled_diagonal, linear.compiled_gram):
+        inverses = [build(point) for point in points]
+        assert_allclose(inverses[0](v), inverses[1](v), rtol=1e-12)
 
 
 class OtherLoss(SoftmaxCrossEntropy):
@@ -228,7 +279,7 @@ class OtherLoss(SoftmaxCrossEntropy):
     [
         {"loss": OtherLoss()},
         {"loss": SoftmaxCrossEntropy(label_smoothing=0.1)},
-        {"X": sp.csr_array(np.eye(6))},
+        {"X": sp.csc_array(np.eye(6))},
         {"X": np.ones((6, 8))[:, ::2]},
         {"X": np.ones((6, 4), np.float16)},
         {"y": np.full((6, 3), 1 / 3)},
@@ -302,6 +353,75 @@ def test_the_border_lets_no_wrong_data_pass(changes, match):
         program(**changes)
 
 
+def sparse_program(**changes):
+    """Return a program on the CSR rows [[1, 2], [0, 3]], some parts of them changed."""
+    parts = {
+        "values": np.array([1.0, 2.0, 3.0]),
+        "columns": np.array([0, 1, 1], np.int32),
+        "indptr": np.array([0, 2, 3]),
+        "n_features": 2,
+    } | changes
+    n_features = parts.pop("n_features")
+    return _linear.LinearProgram(
+        tuple(parts.values()), np.array([0, 1]), np.full(2, 0.5), n_outputs=1, alpha=0.1,
+        fit_intercept=False, n_features=n_features,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"values": [1.0, 2.0, 3.0]}, "values must be an array of float"),
+        ({"values": np.array([1, 2, 3])}, "values must be an array of float"),
+        ({"values": np.arange(6.0)[::2]}, "values must be a contiguous"),
+        ({"columns": np.array([0, 1, 1])}, "columns must be a contiguous"),
+        ({"columns": np.array([0, 1], np.int32)}, "columns must be a contiguous"),
+        ({"indptr": np.array([0, 2, 3], np.int32)}, "indptr must be a contiguous"),
+        ({"indptr": np.array([0])}, "X must have rows"),
+        ({"indptr": np.array([0, 2, 3, 3])}, "classes must be a writable"),
+        ({"n_features": 0}, "X must have rows"),
+        ({"n_features": None}, "X must have rows"),
+    ],
+)
+def test_the_border_lets_no_wrong_sparse_rows_pass(changes, match):
+    with pytest.raises(ValueError, match=match):
+        sparse_program(**changes)
+
+
+@pytest.mark.parametrize(
+    ("part", "place", "wrong"),
+    [
+        ("columns", 2, 2),
+        ("columns", 0, -1),
+        ("indptr", 0, -1),
+        ("indptr", 1, 4),
+        ("indptr", 2, 4),
+        ("indptr", 2, 1),
+    ],
+)
+def test_every_pass_looks_at_the_sparse_rows_again(part, place, wrong):
+    arrays = {"columns": np.array([0, 1, 1], np.int32), "indptr": np.array([0, 2, 3])}
+    p = sparse_program(**arrays)
+    theta = np.array([1.0, -1.0])
+    rows = p.image(theta)
+    assert_array_equal(rows[:2], [-1.0, -3.0])
+    right = arrays[part][place]
+    for read in (
+        lambda: p.image(theta),
+        lambda: p.pull_back(rows, theta),
+        lambda: p.hessian_product(rows, theta),
+        lambda: _linear.duality_gap(p, rows, rows, theta),
+        lambda: _linear.curved_squares(p, rows),
+        lambda: _linear.shared_gram(p, None, np.ones(2)),
+    ):
+        arrays[part][place] = wrong
+        with pytest.raises(ValueError, match="valid, and stay so"):
+            read()
+        # What was wrong is not held against the next pass.
+        arrays[part][place] = right
+        read()
+
+
 def sample(row):
     """Return a sample of one row."""
     return np.array([row]), np.ones(1)
@@ -357,13 +477,17 @@ def test_rows_that_steps_describe_are_read_where_they_lie():
 
 
 @pytest.mark.parametrize(("alpha", "scale"), [(1e-3, 1.0), (1e-6, 50.0)])
-def test_a_fit_by_newton_holds_few_arrays_over_the_rows(monkeypatch, alpha, scale):
+@pytest.mark.parametrize(
+    ("convert", "most"), [(np.asarray, 5), (sparse, 5.5)], ids=["dense", "csr"]
+)
+def test_a_fit_by_newton_holds_few_arrays_over_the_rows(monkeypatch, alpha, scale, convert, most):
     # Scores, probabilities here and there, the image of a step; what is left is for blocks.
     monkeypatch.delenv("SKMLP_ROAD", raising=False)
     rng = np.random.default_rng(0)
-    n, d, C = 20_000, 8, 12
+    n, d, C = 40_000, 8, 12
     X = scale * rng.normal(size=(n, d))
     y = (X @ rng.normal(size=(d, C)) + scale * rng.gumbel(size=(n, C))).argmax(axis=1)
+    X = convert(X)
     model = SoftmaxRegression(alpha)
     tracemalloc.start()
     try:
@@ -372,7 +496,7 @@ def test_a_fit_by_newton_holds_few_arrays_over_the_rows(monkeypatch, alpha, scal
     finally:
         tracemalloc.stop()
     assert model.n_iter_ > 3
-    assert peak < 5 * 8 * n * C
+    assert peak < most * 8 * n * C
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])

@@ -192,6 +192,18 @@ def test_memory_pays():
     assert steps[1] < steps[0]
 
 
+def test_steps_may_be_remembered_in_single_precision():
+    objective = make_objective()
+    ends = []
+    for dtype in (np.float32, np.float64):
+        past = Past.empty(dtype=dtype)
+        ends.append(lbfgs(start(objective), tol=1e-10, max_iter=500, past=past))
+        assert {a.dtype for s, y, _ in past.steps for a in (s, y)} == {np.dtype(dtype)}
+        assert ends[-1].point.theta.dtype == np.float64
+    assert ends[0].converged
+    assert ends[0].point.value == pytest.approx(ends[1].point.value, rel=1e-9)
+
+
 # The direction
 
 

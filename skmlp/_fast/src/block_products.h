@@ -1,7 +1,8 @@
 /* The two products of a block of rows: with theta, and back.
  *
  * Rows are the lanes of the vectors, so no number of outputs or features leaves lanes empty. For few
- * inputs a block of rows is transposed into the cache; the rest is left to BLAS. */
+ * inputs a block of rows is transposed into the cache; the rest is left to BLAS. For CSR rows see
+ * sparse_block.h. */
 
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
 
@@ -138,25 +139,22 @@ static void NAME(own_scores)(const skmlp_linear *p, REAL *out) { (void)p, (void)
 static void NAME(own_sums)(const skmlp_linear *p, const REAL *U) { (void)p, (void)U; }
 #endif
 
-static ptrdiff_t NAME(rows_of_block)(const skmlp_linear *p, ptrdiff_t b) {
-    const ptrdiff_t left = p->n_rows - b * p->block;
-    return left < p->block ? left : p->block;
-}
-
-/* Bring a block into the cache; BLAS takes it as it is. */
-static void NAME(load_block)(const skmlp_linear *p, ptrdiff_t b) {
+/* Bring a block into the cache; BLAS takes it as it is. Returns whether its rows are such. */
+static int NAME(load_block)(skmlp_linear *p, ptrdiff_t b) {
 #ifdef __GNUC__
     const ptrdiff_t B = p->block, length = p->input_step;
     REAL *inputs = p->inputs;
     ptrdiff_t i;
-    if (!p->own_products) return;
+#endif
+    if (p->X == NULL) return NAME(are_valid)(p, b * p->block, NAME(rows_of_block)(p, b));
+#ifdef __GNUC__
+    if (!p->own_products) return 1;
     NAME(pack)(p->n_features, length, NAME(rows_of_block)(p, b),
                (const REAL *)p->X + b * B * p->row_step, p->column_step, p->row_step, inputs);
     if (p->n_inputs > p->n_features)
         for (i = 0; i < B; i++) inputs[p->n_features * length + i] = 1;
-#else
-    (void)p, (void)b;
 #endif
+    return 1;
 }
 
 /* X theta of the block that has been loaded. */
@@ -169,6 +167,10 @@ static void NAME(block_scores)(const skmlp_linear *p, ptrdiff_t b, REAL *out) {
     int ld = (int)(by_rows ? p->row_step : p->column_step);
     REAL one = 1, zero = 0;
     ptrdiff_t i, k;
+    if (p->X == NULL) {
+        NAME(sparse_block_scores)(p, b, out);
+        return;
+    }
     if (p->own_products) {
         NAME(own_scores)(p, out);
         return;
@@ -191,6 +193,10 @@ static void NAME(block_sums)(const skmlp_linear *p, ptrdiff_t b, const REAL *U) 
     int ld = (int)(by_rows ? p->row_step : p->column_step);
     REAL one = 1, zero = 0, *part = p->sums;
     ptrdiff_t i, k;
+    if (p->X == NULL) {
+        NAME(sparse_block_sums)(p, b, U);
+        return;
+    }
     if (p->own_products) {
         NAME(own_sums)(p, U);
         return;
@@ -207,12 +213,18 @@ static void NAME(begin_sums)(const skmlp_linear *p) {
     const size_t n = (size_t)(p->n_inputs * p->n_outputs);
     memset(p->gradient, 0, n * sizeof(double));
     if (p->own_products) memset(p->sums, 0, n * (size_t)LANES * sizeof(REAL));
+    if (p->X == NULL)
+        memset(p->sums, 0, (size_t)(p->n_features * p->output_step) * sizeof(REAL));
 }
 
 static void NAME(end_sums)(const skmlp_linear *p) {
     const ptrdiff_t C = p->n_outputs, d = p->n_inputs;
     const REAL *sums = p->sums;
     ptrdiff_t k, j, i;
+    if (p->X == NULL)
+        for (j = 0; j < p->n_features; j++)
+            for (k = 0; k < C; k++)
+                p->gradient[j * C + k] = (double)sums[j * p->output_step + k];
     if (!p->own_products) return;
     for (k = 0; k < C; k++)
         for (j = 0; j < d; j++) {

@@ -21,7 +21,7 @@ static void NAME(move_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, const d
 /* Add the gradient of a block of residuals, which then become probabilities. */
 static void NAME(pull_block_back)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
     REAL *R = BLOCK_OF(p->state);
-    NAME(load_block)(p, b);
+    if (!NAME(load_block)(p, b)) return;
     NAME(weigh_block)(p, w, R, p->work);
     NAME(block_sums)(p, b, p->work);
     NAME(settle_block)(p, y, R);
@@ -29,7 +29,7 @@ static void NAME(pull_block_back)(skmlp_linear *p, ptrdiff_t b, const INT *y, co
 
 /* Add the product of the Hessian with theta. */
 static void NAME(multiply_block)(skmlp_linear *p, ptrdiff_t b, const double *w) {
-    NAME(load_block)(p, b);
+    if (!NAME(load_block)(p, b)) return;
     NAME(block_scores)(p, b, p->work);
     NAME(bend)(p, BLOCK_OF(p->probabilities), p->work);
     NAME(weigh_block)(p, w, p->work, p->work);
@@ -74,8 +74,7 @@ static void NAME(end_dual_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, con
     for (k = first; k < K; k++)
         for (i = 0; i < B; i++) R[k * B + i] -= y[i] == (INT)k ? (REAL)1 : (REAL)0;
     NAME(weigh_block)(p, w, R + first * B, R + first * B);
-    NAME(load_block)(p, b);
-    NAME(block_sums)(p, b, R + first * B);
+    if (NAME(load_block)(p, b)) NAME(block_sums)(p, b, R + first * B);
 }
 
 static void NAME(begin_pass)(skmlp_linear *p, int pass) {
@@ -83,7 +82,7 @@ static void NAME(begin_pass)(skmlp_linear *p, int pass) {
     p->value = p->slope = p->divergence = 0;
     p->least = 0;
     if (pass == PULL_BACK || pass == PRODUCT || pass == DUAL_GAP) NAME(begin_sums)(p);
-    if (pass == SQUARES) memset(p->gradient, 0, (size_t)p->n_inputs * sizeof(double));
+    if (pass == SQUARES) memset(p->gradient, 0, 2 * (size_t)p->n_inputs * sizeof(double));
     if (pass == DUAL_START) memset(p->covariance, 0, K * K * sizeof(REAL));
     if (pass == DUAL_START || pass == DUAL_TILT) memset(p->excess, 0, K * sizeof(double));
 }
@@ -101,8 +100,7 @@ static void NAME(linear)(skmlp_linear *p, int pass, ptrdiff_t begin, ptrdiff_t e
         const double *w = p->weight + b * p->block;
         switch (pass) {
         case IMAGE:
-            NAME(load_block)(p, b);
-            NAME(block_scores)(p, b, BLOCK_OF(p->scores));
+            if (NAME(load_block)(p, b)) NAME(block_scores)(p, b, BLOCK_OF(p->scores));
             break;
         case EVALUATE:
             p->value += NAME(residual)(p, y, w, BLOCK_OF(p->scores), BLOCK_OF(p->state));

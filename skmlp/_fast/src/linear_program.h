@@ -34,13 +34,20 @@ typedef struct skmlp_linear {
     int coupled;              /* softmax; else one output, and the binary logistic loss */
     int own_products;         /* whether products are made here, and not by BLAS */
 
+    /* Data. A dense X has `X` and the steps, a CSR one the next four. */
     const void *X;
     ptrdiff_t row_step, column_step;
+    const void *values;
+    const int32_t *columns;
+    const int64_t *indptr;
+    int64_t n_stored;
+    int is_bad;               /* a pass has met rows that are none */
     const double *weight;     /* (n_blocks * block,) */
     const void *classes;      /* the same, integers as wide as a real number */
 
-    void *theta;              /* (n_inputs, n_outputs), what a pass multiplies X by */
-    double *gradient;         /* (n_inputs, n_outputs), what a pass sums up */
+    void *theta;              /* (n_inputs, output_step), what a pass multiplies X by */
+    ptrdiff_t output_step;    /* n_outputs; with CSR rows, more for the sake of cache lines */
+    double *gradient;         /* (n_inputs, n_outputs), what a pass sums up; (2, n_inputs) SQUARES */
 
     /* Arrays over rows and outputs. */
     void *start;              /* scores to move from */
@@ -71,7 +78,9 @@ typedef struct skmlp_linear {
     void *inputs;             /* (n_inputs, input_step), rows of a block and room beside them */
     ptrdiff_t input_step;
     void *work;               /* two of (n_classes, block) */
-    void *sums;               /* lanes of the gradient, or a gradient of one block */
+    void *sums;               /* lanes of the gradient, or a gradient of one block; with CSR rows
+                               * the gradient, (n_features, output_step) */
+    void *by_rows;            /* CSR: (block, output_step) */
 } skmlp_linear;
 
 #endif

@@ -31,19 +31,6 @@ static REAL NAME(dot)(ptrdiff_t d, const REAL *restrict x, const REAL *restrict 
     return score;
 }
 
-static REAL NAME(sparse_dot)(const skmlp_program *p, int64_t begin, int64_t end, REAL *norm) {
-    const REAL *restrict x = p->values, *restrict V = p->theta;
-    REAL score = 0, squares = 0;
-    int64_t s;
-    #pragma omp simd reduction(+ : score, squares)
-    for (s = begin; s < end; s++) {
-        score += x[s] * V[p->columns[s]];
-        squares += x[s] * x[s];
-    }
-    *norm = squares;
-    return score;
-}
-
 /* Whether the columns of a sparse row are those of features and none occurs twice: they increase,
  * as SciPy sorts them, from 0 at least to the last feature at most. */
 static int NAME(increases)(const skmlp_program *p, int64_t begin, int64_t end) {
@@ -93,8 +80,13 @@ static int NAME(single_step)(skmlp_program *p, ptrdiff_t step, NAME(lazy) *lazy,
         if (begin < 0 || end < begin || end > p->n_stored) return BAD_INDPTR;
     }
     if (a < 0.5 || !NAME(increases)(p, begin, end)) return NAME(linear_step)(p, step, lazy);
-    z = p->X != NULL ? NAME(dot)(d, NAME(row)(p, *row), theta, &squares)
-                     : NAME(sparse_dot)(p, begin, end, &squares);
+    if (p->X != NULL) {
+        z = NAME(dot)(d, NAME(row)(p, *row), theta, &squares);
+    } else {
+        const NAME(sparse_row) x = {(ptrdiff_t)(end - begin), (const REAL *)p->values + begin,
+                                    p->columns + begin};
+        z = NAME(dot_row)(&x, theta, &squares);
+    }
     z *= (REAL)lazy->scale;
     f = b == NULL ? z : z + *b;
     target = (1 - smoothing) * ((const REAL *)p->targets)[*row] + smoothing / 2;
