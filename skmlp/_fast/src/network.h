@@ -8,7 +8,7 @@ static void NAME(gemm)(const skmlp_program *p, char trans_a, char trans_b, ptrdi
     int lda = trans_a == 'N' ? inner : rows, ldb = trans_b == 'N' ? columns : inner;
     REAL one = 1, beta = bias == NULL ? 0 : 1;
     ptrdiff_t i;
-#ifdef __GNUC__
+#if SKMLP_OWN_PRODUCTS
     if ((double)m * (double)n * (double)k <= p->largest_product) {
         NAME(multiply)(m, n, k, A, trans_a == 'N' ? k : 1, trans_a == 'N' ? 1 : m, B,
                        trans_b == 'N' ? n : 1, trans_b == 'N' ? 1 : k, bias, C, p->panel);
@@ -117,7 +117,7 @@ static int NAME(gather_targets)(const skmlp_program *p, const int64_t *rows, ptr
 }
 
 /* Ask for a dense row that is to be copied soon. */
-static inline FORCE_INLINE void NAME(prefetch_row)(const skmlp_program *p, int64_t row) {
+static FORCE_INLINE void NAME(prefetch_row)(const skmlp_program *p, int64_t row) {
     const size_t number = p->X_is_other ? sizeof(OTHER_REAL) : sizeof(REAL);
     const ptrdiff_t n = p->n_features * (ptrdiff_t)number;
     prefetch((const char *)p->X + row * n, n);

@@ -6,10 +6,8 @@
 #ifdef __GNUC__
 typedef NAME(vector) NAME(wide);
 typedef REAL NAME(narrow) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
-#define UNROLL _Pragma("GCC unroll 8")
 #else
 typedef REAL NAME(wide), NAME(narrow);
-#define UNROLL
 #endif
 
 typedef struct {
@@ -20,9 +18,9 @@ typedef struct {
 
 /* `count` numbers or vectors, 8 at most, of z = x W + bias, for a W with n columns. */
 #define DEFINE_UNITS(name, type)                                                                   \
-    static inline FORCE_INLINE void NAME(name)(const int count, const NAME(sparse_row) *x,         \
-                                               const REAL *W, ptrdiff_t n, const REAL *bias,       \
-                                               REAL *z) {                                          \
+    static FORCE_INLINE void NAME(name)(const int count, const NAME(sparse_row) *x,                \
+                                        const REAL *W, ptrdiff_t n, const REAL *bias,              \
+                                        REAL *z) {                                                 \
         type sum[8];                                                                               \
         ptrdiff_t s;                                                                               \
         int v;                                                                                     \
@@ -76,4 +74,3 @@ static void NAME(multiply_row)(const NAME(sparse_row) *x, const REAL *W, ptrdiff
 }
 
 #undef DEFINE_UNITS
-#undef UNROLL
