@@ -86,6 +86,8 @@ cdef extern from "linear_program.h":
 # were as fast as BLAS at all widths, but need room for a vector for each number of the gradient.
 NARROW = 4096
 NARROW_ROWS, WIDE_ROWS = 128, 256
+# Whether the kernels can make products at all; else BLAS makes all of them.
+HAS_OWN_PRODUCTS = bool(SKMLP_OWN_PRODUCTS)
 # Operations after which to look for an interrupt: some hundredths of a second.
 PAUSE = 1 << 28
 # Numbers of a sample that are in work at a time, and the fewest and most rows of it.

@@ -14,6 +14,7 @@ from skmlp.nn.activations import ACTIVATIONS
 pytest.importorskip(
     "skmlp._fast._executor", reason="the extension has not been built", exc_type=ImportError
 )
+from skmlp._fast import _linear
 from skmlp._fast.scores import BLOCK, FEWEST_ROWS, compiled_scores
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -105,6 +106,7 @@ def test_weights_are_not_folded_for_few_entries(batch_norm):
     assert (compiled_scores(model.network_, model.theta_, rows) is None) == batch_norm
 
 
+@pytest.mark.skipif(not _linear.HAS_OWN_PRODUCTS, reason="products are left to BLAS")
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
 def test_a_row_has_the_same_scores_in_any_company(kind):
     rows = kind(X)

@@ -6,7 +6,7 @@
 
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
 
-#ifdef __GNUC__
+#if SKMLP_OWN_PRODUCTS
 
 /* Call MACRO(count) for a count from 1 to 8. */
 #define FOR_COUNT(MACRO, count)                                                                    \
@@ -22,28 +22,28 @@
     }
 
 /* `rows` outputs of `vectors` vectors of rows. */
-static inline FORCE_INLINE void NAME(score_tile)(const int rows, const int vectors,
-                                                 const skmlp_linear *p, const REAL *theta,
-                                                 const REAL *inputs, REAL *out) {
+static FORCE_INLINE void NAME(score_tile)(const int rows, const int vectors,
+                                          const skmlp_linear *p, const REAL *theta,
+                                          const REAL *inputs, REAL *out) {
     NAME(vector) sum[8][4];
     const ptrdiff_t B = p->block, C = p->n_outputs, length = p->input_step;
     ptrdiff_t q;
     int r, v;
-    #pragma GCC unroll 8
+    UNROLL
     for (r = 0; r < rows; r++)
-        #pragma GCC unroll 4
+        UNROLL
         for (v = 0; v < vectors; v++) sum[r][v] = (NAME(vector)){0};
     for (q = 0; q < p->n_inputs; q++) {
-        #pragma GCC unroll 4
+        UNROLL
         for (v = 0; v < vectors; v++) {
             const NAME(vector) x = *(const NAME(vector) *)(inputs + q * length + v * LANES);
-            #pragma GCC unroll 8
+            UNROLL
             for (r = 0; r < rows; r++) sum[r][v] += theta[q * C + r] * x;
         }
     }
-    #pragma GCC unroll 8
+    UNROLL
     for (r = 0; r < rows; r++)
-        #pragma GCC unroll 4
+        UNROLL
         for (v = 0; v < vectors; v++) *(NAME(vector) *)(out + r * B + v * LANES) = sum[r][v];
 }
 
@@ -68,32 +68,32 @@ static void NAME(own_scores)(const skmlp_linear *p, REAL *out) {
 #undef VECTORS
 
 /* `rows` outputs of `columns` inputs, summed over the rows of the block lane by lane. */
-static inline FORCE_INLINE void NAME(sum_tile)(const int rows, const int columns,
-                                               const skmlp_linear *p, const REAL *U,
-                                               const REAL *inputs, REAL *sums) {
+static FORCE_INLINE void NAME(sum_tile)(const int rows, const int columns,
+                                        const skmlp_linear *p, const REAL *U,
+                                        const REAL *inputs, REAL *sums) {
     NAME(vector) sum[8][4];
     const ptrdiff_t B = p->block, length = p->input_step, row = p->n_inputs * LANES;
     ptrdiff_t i;
     int r, c;
-    #pragma GCC unroll 8
+    UNROLL
     for (r = 0; r < rows; r++)
-        #pragma GCC unroll 4
+        UNROLL
         for (c = 0; c < columns; c++)
             sum[r][c] = *(const NAME(vector) *)(sums + r * row + c * LANES);
     for (i = 0; i < B; i += LANES) {
         NAME(vector) x[4];
-        #pragma GCC unroll 4
+        UNROLL
         for (c = 0; c < columns; c++) x[c] = *(const NAME(vector) *)(inputs + c * length + i);
-        #pragma GCC unroll 8
+        UNROLL
         for (r = 0; r < rows; r++) {
             const NAME(vector) u = *(const NAME(vector) *)(U + r * B + i);
-            #pragma GCC unroll 4
+            UNROLL
             for (c = 0; c < columns; c++) sum[r][c] += u * x[c];
         }
     }
-    #pragma GCC unroll 8
+    UNROLL
     for (r = 0; r < rows; r++)
-        #pragma GCC unroll 4
+        UNROLL
         for (c = 0; c < columns; c++)
             *(NAME(vector) *)(sums + r * row + c * LANES) = sum[r][c];
 }
@@ -141,13 +141,13 @@ static void NAME(own_sums)(const skmlp_linear *p, const REAL *U) { (void)p, (voi
 
 /* Bring a block into the cache; BLAS takes it as it is. Returns whether its rows are such. */
 static int NAME(load_block)(skmlp_linear *p, ptrdiff_t b) {
-#ifdef __GNUC__
+#if SKMLP_OWN_PRODUCTS
     const ptrdiff_t B = p->block, length = p->input_step;
     REAL *inputs = p->inputs;
     ptrdiff_t i;
 #endif
     if (p->X == NULL) return NAME(are_valid)(p, b * p->block, NAME(rows_of_block)(p, b));
-#ifdef __GNUC__
+#if SKMLP_OWN_PRODUCTS
     if (!p->own_products) return 1;
     NAME(pack)(p->n_features, length, NAME(rows_of_block)(p, b),
                (const REAL *)p->X + b * B * p->row_step, p->column_step, p->row_step, inputs);

@@ -4,7 +4,7 @@
  * a panel of B, some vectors wide, is copied into the cache, and a tile of C is kept in registers
  * while A passes by as it lies in memory. */
 
-#ifdef __GNUC__
+#if SKMLP_OWN_PRODUCTS
 
 typedef REAL NAME(vector)
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
@@ -12,34 +12,34 @@ typedef REAL NAME(vector)
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
 
 /* `rows` rows and `vectors` vectors of C = A panel + start, of which `columns` are stored. */
-static inline FORCE_INLINE void NAME(tile)(
+static FORCE_INLINE void NAME(tile)(
     const int rows, const int vectors, ptrdiff_t k, const REAL *A, ptrdiff_t row_step,
     ptrdiff_t step, const REAL *panel, const REAL *start, ptrdiff_t start_step, REAL *C,
     ptrdiff_t row_length, ptrdiff_t columns) {
     NAME(vector) sum[TILE_ROWS][TILE_VECTORS];
     ptrdiff_t q, j;
     int r, v;
-    #pragma GCC unroll 8
+    UNROLL
     for (r = 0; r < rows; r++)
-        #pragma GCC unroll 4
+        UNROLL
         for (v = 0; v < vectors; v++) sum[r][v] = (NAME(vector)){0};
     for (q = 0; q < k; q++) {
         NAME(vector) b[TILE_VECTORS];
-        #pragma GCC unroll 4
+        UNROLL
         for (v = 0; v < vectors; v++)
             b[v] = *(const NAME(vector) *)(panel + (q * vectors + v) * LANES);
-        #pragma GCC unroll 8
+        UNROLL
         for (r = 0; r < rows; r++) {
             const REAL a = A[r * row_step + q * step];
-            #pragma GCC unroll 4
+            UNROLL
             for (v = 0; v < vectors; v++) sum[r][v] += a * b[v];
         }
     }
-    #pragma GCC unroll 8
+    UNROLL
     for (r = 0; r < rows; r++) {
         const REAL *from = start == NULL ? NULL : start + r * start_step;
         REAL *row = C + r * row_length;
-        #pragma GCC unroll 4
+        UNROLL
         for (v = 0; v < vectors; v++) {
             const ptrdiff_t left = columns - v * LANES;
             NAME(vector) c = sum[r][v];
@@ -57,7 +57,7 @@ static inline FORCE_INLINE void NAME(tile)(
 }
 
 /* All rows of C for a panel of B. */
-static inline FORCE_INLINE void NAME(strip)(
+static FORCE_INLINE void NAME(strip)(
     const int vectors, ptrdiff_t m, ptrdiff_t k, const REAL *A, ptrdiff_t row_step,
     ptrdiff_t step, const REAL *panel, const REAL *start, ptrdiff_t start_step, REAL *C,
     ptrdiff_t row_length, ptrdiff_t columns) {
@@ -76,42 +76,53 @@ static inline FORCE_INLINE void NAME(strip)(
 #undef ROWS
 }
 
-#if VECTOR_BYTES == 64 && !defined(__clang__)
+/* Lane by lane of two vectors in turn, the lower halves and the upper ones. */
+#if VECTOR_BYTES * 8 / PRECISION == 16
+#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif VECTOR_BYTES * 8 / PRECISION == 8
+#define LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#elif VECTOR_BYTES * 8 / PRECISION == 4
+#define LOW 0, 4, 1, 5
+#define HIGH 2, 6, 3, 7
+#else
+#define LOW 0, 2
+#define HIGH 1, 3
+#endif
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef INT NAME(lanes) __attribute__((vector_size(VECTOR_BYTES)));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(lanes)){__VA_ARGS__})
+#endif
+
 /* Transpose a block of LANES rows and columns: to interleave the upper half of the rows with the
  * lower one does it, log2(LANES) times. */
 static inline void NAME(transpose)(const REAL *restrict from, ptrdiff_t row_length,
                                    REAL *restrict to, ptrdiff_t width) {
-    typedef INT permutation __attribute__((vector_size(VECTOR_BYTES)));
-    enum { N = VECTOR_BYTES / sizeof(REAL) };
-    permutation low, high;
+    enum { N = VECTOR_BYTES * 8 / PRECISION };
     NAME(vector) a[N], b[N];
-    int i;
-    #pragma GCC unroll 16
-    for (i = 0; i < N; i++) {
-        low[i] = i / 2 + (i % 2) * N;
-        high[i] = low[i] + N / 2;
-        a[i] = *(const NAME(vector) *)(from + i * row_length);
+    int i, turn;
+    UNROLL
+    for (i = 0; i < N; i++) a[i] = *(const NAME(vector) *)(from + i * row_length);
+    UNROLL
+    for (turn = 1; turn < N; turn *= 2) {
+        UNROLL
+        for (i = 0; i < N / 2; i++) {
+            b[2 * i] = SHUFFLE(a[i], a[i + N / 2], LOW);
+            b[2 * i + 1] = SHUFFLE(a[i], a[i + N / 2], HIGH);
+        }
+        UNROLL
+        for (i = 0; i < N; i++) a[i] = b[i];
     }
-#define INTERLEAVE(from, to)                                                                       \
-    for (i = 0; i < N / 2; i++) {                                                                  \
-        to[2 * i] = __builtin_shuffle(from[i], from[i + N / 2], low);                              \
-        to[2 * i + 1] = __builtin_shuffle(from[i], from[i + N / 2], high);                         \
-    }
-    #pragma GCC unroll 8
-    INTERLEAVE(a, b)
-    #pragma GCC unroll 8
-    INTERLEAVE(b, a)
-    #pragma GCC unroll 8
-    INTERLEAVE(a, b)
-    #pragma GCC unroll 8
-    INTERLEAVE(b, a)
-#undef INTERLEAVE
-    /* Eight rows take three turns, which are in b, and sixteen take four. */
-    #pragma GCC unroll 16
-    for (i = 0; i < N; i++) *(NAME(vector) *)(to + i * width) = N == 8 ? b[i] : a[i];
+    UNROLL
+    for (i = 0; i < N; i++) *(NAME(vector) *)(to + i * width) = a[i];
 }
-#define TRANSPOSE
-#endif
+
+#undef LOW
+#undef HIGH
+#undef SHUFFLE
 
 /* Copy `columns` columns of k rows of B, filled up with zeros to a width. */
 static void NAME(pack)(ptrdiff_t k, ptrdiff_t width, ptrdiff_t columns, const REAL *restrict B,
@@ -129,15 +140,12 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t width, ptrdiff_t columns, const RE
             }
         }
     } else {
-        j = 0;
-#ifdef TRANSPOSE
-        for (; row_step == 1 && j + LANES <= columns; j += LANES) {
+        for (j = 0; row_step == 1 && j + LANES <= columns; j += LANES) {
             for (q = 0; q + LANES <= k; q += LANES)
                 NAME(transpose)(B + q + j * step, step, panel + q * width + j, width);
             for (; q < k; q++)
                 for (i = j; i < j + LANES; i++) panel[q * width + i] = B[q + i * step];
         }
-#endif
         for (; j < columns; j++)
             for (q = 0; q < k; q++) panel[q * width + j] = B[q * row_step + j * step];
         for (; j < width; j++)
@@ -179,5 +187,4 @@ static void NAME(multiply)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *A,
 }
 
 #undef LANES
-#undef TRANSPOSE
 #endif

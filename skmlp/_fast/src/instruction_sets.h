@@ -3,7 +3,7 @@
 #ifndef SKMLP_INSTRUCTION_SETS_H
 #define SKMLP_INSTRUCTION_SETS_H
 
-#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
 #define SKMLP_X86
 #define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
@@ -11,8 +11,7 @@
     PRAGMA(clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function))
 #define TARGET_AVX512 \
     PRAGMA(clang attribute push( \
-        __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma,prefer-256-bit"))), \
-        apply_to = function))
+        __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"))), apply_to = function))
 #define END_TARGET PRAGMA(clang attribute pop)
 #else
 #define TARGET_AVX2 PRAGMA(GCC target("avx2,fma"))

@@ -6,19 +6,30 @@
 #include "program.h"
 #include "team.h"
 
+/* UNROLL precedes a loop that counts to a constant, 16 at most. */
+#ifdef __GNUC__
+#define FORCE_INLINE inline __attribute__((always_inline))
+#define PREFETCH(address) __builtin_prefetch(address)
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#else
 #ifdef _MSC_VER
 #define restrict __restrict
 #define FORCE_INLINE __forceinline
-#define PREFETCH(address) ((void)(address))
 #else
-#define PREFETCH(address) __builtin_prefetch(address)
-#define FORCE_INLINE __attribute__((always_inline))
+#define FORCE_INLINE inline
+#endif
+#define PREFETCH(address) ((void)(address))
+#define UNROLL
 #endif
 #define JOIN(a, b) a##_##b
 
 /* Ask for memory that is to be read soon: rows come in random order, and memory is far away.
  * Inlined, or gcc would take calls of functions that only prefetch for useless. */
-static inline FORCE_INLINE void prefetch(const void *start, ptrdiff_t n_bytes) {
+static FORCE_INLINE void prefetch(const void *start, ptrdiff_t n_bytes) {
     ptrdiff_t at;
     for (at = 0; at < n_bytes; at += 64) PREFETCH((const char *)start + at);
 }

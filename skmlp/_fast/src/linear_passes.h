@@ -45,13 +45,15 @@ static void NAME(start_dual_block)(skmlp_linear *p, ptrdiff_t b, const INT *y, c
 
 /* What a tilt would leave of the excess, and the smallest probability then. */
 static void NAME(try_tilt)(skmlp_linear *p, ptrdiff_t b, const INT *y, const double *w) {
-    REAL *R = p->work, least = (REAL)p->least;
-    ptrdiff_t i;
+    const ptrdiff_t B = p->block;
+    REAL *R = p->work, least[MOST_ROWS];
+    ptrdiff_t i, k;
     NAME(dual_start)(p, NAME(rows_of_block)(p, b), BLOCK_OF(p->before), BLOCK_OF(p->image), R);
     NAME(tilt_block)(p, R);
-    #pragma omp simd reduction(min : least)
-    for (i = 0; i < p->block * p->n_classes; i++) least = R[i] < least ? R[i] : least;
-    p->least = (double)least;
+    memset(least, 0, sizeof least);
+    for (k = 0; k < p->n_classes; k++)
+        for (i = 0; i < B; i++) least[i] = R[k * B + i] < least[i] ? R[k * B + i] : least[i];
+    for (i = 0; i < B; i++) p->least = (double)least[i] < p->least ? (double)least[i] : p->least;
     NAME(add_excess)(p, y, w, R);
 }
 

@@ -15,7 +15,7 @@
 /* Most rows of a block. */
 #define MOST_ROWS 256
 
-/* Whether the kernels have products of matrices of their own, which take gcc's vectors. */
+/* Whether the kernels have matrix products of their own, which take vectors of gcc and clang. */
 #ifdef __GNUC__
 #define SKMLP_OWN_PRODUCTS 1
 #else

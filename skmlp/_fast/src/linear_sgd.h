@@ -26,9 +26,9 @@ static inline const REAL *NAME(row)(const skmlp_program *p, int64_t i) {
 }
 
 /* Scores of a dense row, without b. */
-static inline FORCE_INLINE void NAME(row_scores)(const ptrdiff_t C, ptrdiff_t d,
-                                                 const REAL *restrict x, const REAL *restrict V,
-                                                 REAL *restrict z) {
+static FORCE_INLINE void NAME(row_scores)(const ptrdiff_t C, ptrdiff_t d,
+                                          const REAL *restrict x, const REAL *restrict V,
+                                          REAL *restrict z) {
     ptrdiff_t j, k;
     for (k = 0; k < C; k++) z[k] = 0;
     for (j = 0; j < d; j++)
@@ -36,9 +36,9 @@ static inline FORCE_INLINE void NAME(row_scores)(const ptrdiff_t C, ptrdiff_t d,
 }
 
 /* V <- V - x dz^T. */
-static inline FORCE_INLINE void NAME(row_update)(const ptrdiff_t C, ptrdiff_t d,
-                                                 const REAL *restrict x, const REAL *restrict dz,
-                                                 REAL *restrict V) {
+static FORCE_INLINE void NAME(row_update)(const ptrdiff_t C, ptrdiff_t d,
+                                          const REAL *restrict x, const REAL *restrict dz,
+                                          REAL *restrict V) {
     ptrdiff_t j, k;
     for (j = 0; j < d; j++)
         for (k = 0; k < C; k++) V[j * C + k] -= x[j] * dz[k];
@@ -65,9 +65,9 @@ static void NAME(settle)(const skmlp_program *p, NAME(lazy) *lazy) {
 }
 
 /* Scores of sparse rows, without b. */
-static inline FORCE_INLINE void NAME(sparse_scores)(const ptrdiff_t C, const skmlp_program *p,
-                                                    const int64_t *rows, ptrdiff_t m,
-                                                    const REAL *restrict V, REAL *restrict Z) {
+static FORCE_INLINE void NAME(sparse_scores)(const ptrdiff_t C, const skmlp_program *p,
+                                             const int64_t *rows, ptrdiff_t m,
+                                             const REAL *restrict V, REAL *restrict Z) {
     const REAL *restrict values = p->values;
     ptrdiff_t i, k;
     int64_t s;
@@ -80,10 +80,10 @@ static inline FORCE_INLINE void NAME(sparse_scores)(const ptrdiff_t C, const skm
 
 /* Subtract the gradient G of a sparse batch times `rate` from V, and add |G|^2. G is gathered
  * first, since a column may occur more than once; its memory is left at zero. */
-static inline FORCE_INLINE void NAME(sparse_update)(const ptrdiff_t C, const skmlp_program *p,
-                                                    const int64_t *rows, ptrdiff_t m,
-                                                    const REAL *restrict dF, REAL rate,
-                                                    double *norm) {
+static FORCE_INLINE void NAME(sparse_update)(const ptrdiff_t C, const skmlp_program *p,
+                                             const int64_t *rows, ptrdiff_t m,
+                                             const REAL *restrict dF, REAL rate,
+                                             double *norm) {
     const REAL *restrict values = p->values;
     REAL *restrict V = p->theta, *restrict G = p->gradient;
     ptrdiff_t i, k;

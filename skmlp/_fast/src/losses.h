@@ -15,11 +15,10 @@ static void NAME(weigh)(const skmlp_program *p, ptrdiff_t first, ptrdiff_t m, RE
 /* Lower every row by its largest score if an exponential might overflow; shift is by how much. */
 static void NAME(lower)(ptrdiff_t m, ptrdiff_t C, REAL *F, REAL *shift) {
     ptrdiff_t i, k;
-    REAL largest = 0;
+    int is_large = 0;
     memset(shift, 0, (size_t)m * sizeof *shift);
-    #pragma omp simd reduction(max : largest)
-    for (i = 0; i < m * C; i++) largest = F[i] > largest ? F[i] : largest;
-    if (largest <= (PRECISION == 32 ? (REAL)44 : (REAL)354)) return;
+    for (i = 0; i < m * C; i++) is_large |= F[i] > (PRECISION == 32 ? (REAL)44 : (REAL)354);
+    if (!is_large) return;
     for (i = 0; i < m; i++) {
         for (k = 0; k < C; k++) shift[i] = F[i * C + k] > shift[i] ? F[i * C + k] : shift[i];
         for (k = 0; k < C; k++) F[i * C + k] -= shift[i];

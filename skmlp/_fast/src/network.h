@@ -10,7 +10,7 @@ static void NAME(gemm)(const skmlp_program *p, int worker, char trans_a, char tr
     REAL one = 1, beta = bias == NULL ? 0 : 1;
     ptrdiff_t i;
     if (m == 0) return;
-#ifdef __GNUC__
+#if SKMLP_OWN_PRODUCTS
     if ((double)m * (double)n * (double)k <= p->largest_product) {
         REAL *panel = (REAL *)p->panels + worker * PANEL_SIZE;
         NAME(multiply)(m, n, k, A, trans_a == 'N' ? A_length : 1, trans_a == 'N' ? 1 : A_length, B,
@@ -29,7 +29,7 @@ static void NAME(gemm)(const skmlp_program *p, int worker, char trans_a, char tr
 
 /* Sums over the rows of `width` columns, whose number the compiler may know. They are added up where
  * no other worker writes: in a cache line of two, each entry would wait for the other's. */
-static inline FORCE_INLINE void NAME(add_rows)(const ptrdiff_t width, ptrdiff_t m, ptrdiff_t n,
+static FORCE_INLINE void NAME(add_rows)(const ptrdiff_t width, ptrdiff_t m, ptrdiff_t n,
                                                const REAL *restrict x, REAL *restrict sums) {
     REAL own[64] = {0};
     ptrdiff_t i, j;
@@ -146,7 +146,7 @@ static int NAME(gather_targets)(const skmlp_program *p, const int64_t *rows, ptr
 }
 
 /* Ask for a dense row that is to be copied soon. */
-static inline FORCE_INLINE void NAME(prefetch_row)(const skmlp_program *p, int64_t row) {
+static FORCE_INLINE void NAME(prefetch_row)(const skmlp_program *p, int64_t row) {
     const size_t number = p->X_is_other ? sizeof(OTHER_REAL) : sizeof(REAL);
     const ptrdiff_t n = p->n_features * (ptrdiff_t)number;
     prefetch((const char *)p->X + row * n, n);

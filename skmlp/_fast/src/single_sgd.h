@@ -45,8 +45,8 @@ static int NAME(increases)(const skmlp_program *p, int64_t begin, int64_t end) {
 #define BEGINNING(n) ((n) < 1024 ? (n) : 1024)
 
 /* Ask for the row of the next step. */
-static inline FORCE_INLINE void NAME(prefetch_next)(const skmlp_program *p, ptrdiff_t step,
-                                                    ptrdiff_t end) {
+static FORCE_INLINE void NAME(prefetch_next)(const skmlp_program *p, ptrdiff_t step,
+                                             ptrdiff_t end) {
     int64_t row = step + 1 < end ? p->order[step + 1] : -1, first, last;
     if (row < 0 || row >= p->n_rows) return;
     if (p->X != NULL) {

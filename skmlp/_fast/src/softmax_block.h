@@ -10,20 +10,15 @@ static void NAME(softmax_residual)(const skmlp_linear *p, const INT *restrict y,
                                    const REAL *restrict F, REAL *restrict R, REAL *restrict loss) {
     const ptrdiff_t B = p->block, C = p->n_outputs;
     REAL own[MOST_ROWS], shift[MOST_ROWS], others[MOST_ROWS], factor[MOST_ROWS];
-    REAL largest = 0;
+    int is_large = 0;
     ptrdiff_t i, k;
     for (i = 0; i < B; i++) {
         own[i] = y[i] < 0 ? 0 : F[y[i] * B + i];
         shift[i] = others[i] = 0;
     }
-    for (k = 0; k < C; k++) {
-        #pragma omp simd reduction(max : largest)
-        for (i = 0; i < B; i++) {
-            const REAL ahead = F[k * B + i] - own[i];
-            largest = ahead > largest ? ahead : largest;
-        }
-    }
-    if (largest > LARGE_SCORE)
+    for (k = 0; k < C; k++)
+        for (i = 0; i < B; i++) is_large |= F[k * B + i] - own[i] > LARGE_SCORE;
+    if (is_large)
         for (k = 0; k < C; k++)
             for (i = 0; i < B; i++) {
                 const REAL ahead = F[k * B + i] - own[i];

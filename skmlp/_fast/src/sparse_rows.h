@@ -7,10 +7,8 @@
 #ifdef __GNUC__
 typedef NAME(vector) NAME(wide);
 typedef REAL NAME(narrow) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
-#define UNROLL _Pragma("GCC unroll 8")
 #else
 typedef REAL NAME(wide), NAME(narrow);
-#define UNROLL
 #endif
 
 typedef struct {
@@ -20,7 +18,7 @@ typedef struct {
 } NAME(sparse_row);
 
 /* Product of a sparse row with a vector. *norm is its squared norm, unless NULL. */
-static inline FORCE_INLINE REAL NAME(dot_row)(const NAME(sparse_row) *row, const REAL *restrict V,
+static FORCE_INLINE REAL NAME(dot_row)(const NAME(sparse_row) *row, const REAL *restrict V,
                                               REAL *norm) {
     const REAL *restrict x = row->values;
     const int32_t *columns = row->columns;
@@ -43,7 +41,7 @@ static inline FORCE_INLINE REAL NAME(dot_row)(const NAME(sparse_row) *row, const
 /* `count` numbers or vectors, 8 at most, of z = x W + bias, for a W with n columns. The last one
  * begins at `last`: it may begin in the one before, and has the same numbers there. */
 #define DEFINE_UNITS(name, type)                                                                   \
-    static inline FORCE_INLINE void NAME(name)(const int count, ptrdiff_t last,                    \
+    static FORCE_INLINE void NAME(name)(const int count, ptrdiff_t last,                    \
                                                const NAME(sparse_row) *x, const REAL *W,           \
                                                ptrdiff_t n, const REAL *bias, REAL *z) {           \
         const ptrdiff_t width = sizeof(type) / sizeof(REAL);                                       \
@@ -105,4 +103,3 @@ static void NAME(multiply_row)(const NAME(sparse_row) *x, const REAL *W, ptrdiff
 }
 
 #undef DEFINE_UNITS
-#undef UNROLL
