@@ -176,19 +176,21 @@ class CompiledEpochs:
         n_batches = len(batches)
         rates = training.rate_factor * schedule_values(schedule, training.epoch, n_batches)
         optimizer, state = optimizer_fields(training, self.n_weights)
-        total, squares, n_steps = self.executor.run(
-            training.theta,
-            self.X,
-            optimizer=optimizer,
-            order=np.ascontiguousarray(batches.order, np.int64),
-            batch_size=batches.size,
-            rates=rates,
-            rng=training.rng,
-            largest_product=largest_product(),
-            **self.fixed,
-        )
-        if "t" in state:
-            state["t"] = n_steps
+        try:
+            total, squares = self.executor.run(
+                training.theta,
+                self.X,
+                optimizer=optimizer,
+                order=np.ascontiguousarray(batches.order, np.int64),
+                batch_size=batches.size,
+                rates=rates,
+                rng=training.rng,
+                largest_product=largest_product(),
+                **self.fixed,
+            )
+        finally:
+            if "t" in state:
+                state["t"] = optimizer["t"]
         norm = (max(squares, 0.0) / n_batches) ** 0.5
         epoch = Epoch(total / len(batches.order), float(rates[-1]), norm, 0.0)
         return checked_epoch(training, epoch, began)
