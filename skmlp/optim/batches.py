@@ -76,11 +76,10 @@ def epoch_batches(
     >>> list(epoch_batches(np.arange(5), 2, False, np.random.default_rng(0)))
     [array([0, 1]), array([2, 3]), array([4])]
     """
-    given = isinstance(rows, np.ndarray)
     if shuffle == WITH_REPLACEMENT:
-        order = rng.choice(rows, size=len(rows) if given else rows)
+        order = rng.choice(rows, size=len(rows) if isinstance(rows, np.ndarray) else rows)
     elif shuffle:
         order = rng.permutation(rows)
     else:
-        order = rows if given else np.arange(rows)
+        order = rows if isinstance(rows, np.ndarray) else np.arange(rows)
     return Batches(order, batch_size)
