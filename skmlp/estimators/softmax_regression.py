@@ -336,6 +336,8 @@ class SoftmaxRegression(
         The optimizer's memory (momentum, Adam's averages, the time of the schedule) is kept
         between calls and in pickles. ``n_iter_`` counts the calls, ``loss_curve_`` has the mean
         objective over the batches of each and ``loss_`` the last of these.
+        An interrupt keeps the steps that were made. If they fail, the model is as it was
+        before the call, and the next one starts with an empty memory and a new clock.
 
         Parameters
         ----------
