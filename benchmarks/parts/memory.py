@@ -5,13 +5,12 @@ loads whatever is loaded once. *bound* is what the project allows itself besides
 the parameters times the optimizer's slots (two for Adam) and two more; for ``SoftmaxRegression``
 five arrays of scores (n, C), and of coefficients five (newton, sgd) or twenty-five (lbfgs), and
 with newton one of (d, d). To all of these come three numbers of eight bytes for each row (class,
-weight and order), and four megabytes of batches and blocks. *share of X* compares with a fit to
-half of the rows: for a megabyte more of X the peak grows by so much. A copy of X would be 1.
-*float64 to 32* is ``MLPNet`` as it is by default, which computes in float32, and so converts X,
-batch by batch. No room in the bound have: with ``MLPNet``, a copy of the parameters and the slots,
-to which an epoch goes back if it is interrupted or fails; with newton, the point and the step
-before, which prove how good the end is; with lbfgs, that all vectors but the steps that it
-remembers are float64.
+weight and order), and four megabytes of batches and blocks, eight for a network in float64.
+*share of X* compares with a fit to half of the rows: for a megabyte more of X the peak grows by so
+much. A copy of X would be 1. *float64 to 32* is ``MLPNet`` as it is by default, which computes in
+float32, and so converts X, batch by batch. No room in the bound have: with newton, the point and
+the step before, which prove how good the end is; with lbfgs, that all vectors but the steps that
+it remembers are float64.
 """
 
 import numpy as np
@@ -116,8 +115,10 @@ def allowed(model, X, y):
         "lbfgs": 25 * theta.nbytes + 5 * scores,
         "sgd": 5 * theta.nbytes + 5 * scores,
     }
-    needed = 4 * theta.nbytes if isinstance(model, MLPNet) else own[model.solver]
-    return needed + 3 * 8 * n + BUFFERS
+    if isinstance(model, MLPNet):
+        # A batch with its activations is as many numbers in either dtype.
+        return 4 * theta.nbytes + 3 * 8 * n + BUFFERS * theta.itemsize // 4
+    return own[model.solver] + 3 * 8 * n + BUFFERS
 
 
 def findings(rows):

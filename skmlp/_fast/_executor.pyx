@@ -476,7 +476,8 @@ cdef class Executor:
         n_counted : float
             A row of a batch of m stands for n_counted / m rows.
         optimizer : dict
-            The fields of ``skmlp_optimizer``; `first` and `second` are arrays or None.
+            The fields of ``skmlp_optimizer``; `first` and `second` are arrays or None. Its `t`, the
+            steps the optimizer has made in its life, goes on, also if an interrupt ends the run.
         penalty : float or ndarray of shape (n_weights,)
             Derivative of the penalty divided by the weight.
         units : None or tuple of two ndarray of shape (n_outputs,)
@@ -494,8 +495,6 @@ cdef class Executor:
         -------
         total, squares : float
             Sum of the batches' values times their rows, and of their gradients' squared norms.
-        n_steps : int
-            Steps the optimizer has made in its life.
         """
         cdef skmlp_program *p = &self.p
         cdef Py_ssize_t n_batches, n_blocks
@@ -535,8 +534,11 @@ cdef class Executor:
             # May go row by row, with nothing to share.
             crew = None
         with rng.bit_generator.lock:
-            self.work(n_batches, self.kernels.run_float, self.kernels.run_double, crew)
-        return p.total, p.squares, p.optimizer.t
+            try:
+                self.work(n_batches, self.kernels.run_float, self.kernels.run_double, crew)
+            finally:
+                optimizer["t"] = p.optimizer.t
+        return p.total, p.squares
 
     def scores(self, theta, X, Py_ssize_t n_rows, *, crew=None):
         """Return the scores of rows, for layers without batch norm and dropout.

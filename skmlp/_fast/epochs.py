@@ -180,19 +180,21 @@ class CompiledEpochs:
         size = count_workers(self.layers, objective.X, batches.size, WORTH_A_BATCH)
         if size != self.crew.size:
             self.crew = Crew(size)
-        total, squares, n_steps = self.executor.run(
-            training.theta,
-            self.X,
-            optimizer=optimizer,
-            order=np.ascontiguousarray(batches.order, np.int64),
-            batch_size=batches.size,
-            rates=rates,
-            rng=training.rng,
-            crew=self.crew,
-            **self.fixed,
-        )
-        if "t" in state:
-            state["t"] = n_steps
+        try:
+            total, squares = self.executor.run(
+                training.theta,
+                self.X,
+                optimizer=optimizer,
+                order=np.ascontiguousarray(batches.order, np.int64),
+                batch_size=batches.size,
+                rates=rates,
+                rng=training.rng,
+                crew=self.crew,
+                **self.fixed,
+            )
+        finally:
+            if "t" in state:
+                state["t"] = optimizer["t"]
         norm = (max(squares, 0.0) / n_batches) ** 0.5
         epoch = Epoch(total / len(batches.order), float(rates[-1]), norm, 0.0)
         return checked_epoch(training, epoch, began)

@@ -142,7 +142,7 @@ class Recorder:
     ----------
     theta : ndarray of shape (n_params,)
         The latest parameters, kept for a fit that is interrupted; those of a training itself, not
-        a copy, which is back at the end of its last epoch then.
+        a copy, which may be in the middle of an epoch then.
     losses : list of float
         The objective after every iteration.
     history : list of dict

@@ -22,15 +22,16 @@ def train_epochs(
     Parameters
     ----------
     estimator : estimator
-        Its ``_training`` goes on, and it gets the attribute ``road_``.
+        Its ``_training`` goes on, and it gets the attribute ``road_``. After an error, which may
+        leave the training in any state, it has no ``_training``.
     objective : callable
         See `run_epochs`.
     recorder : Recorder
         Takes note of every epoch.
     schedule : Schedule
         Without a duration, it spans all epochs, those already made too.
-    rows : ndarray of int
-        Rows to draw batches from.
+    rows : ndarray of int, or int
+        Rows to draw batches from, see `epoch_batches`.
     batch_size : int
         Rows in a batch.
     n_epochs : int
@@ -59,5 +60,14 @@ def train_epochs(
 
     batches = partial(epoch_batches, rows, batch_size, estimator.shuffle)
     estimator.road_, run = choose_road(training, objective, batch_size)
-    run_epochs(training, objective, schedule, batches, n_epochs, [listen], run)
+    done = training.epoch
+    try:
+        run_epochs(training, objective, schedule, batches, n_epochs, [listen], run)
+    except KeyboardInterrupt:
+        # An epoch counts for the schedule if it is in the record, too.
+        training.epoch = done + len(recorder.losses)
+        raise
+    except Exception:
+        estimator._training = None
+        raise
     return plateau.reached

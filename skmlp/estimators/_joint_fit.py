@@ -1,6 +1,5 @@
 """Fit the two-class models of all columns of a code matrix as one optimization."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from sklearn.utils.validation import validate_data
 from skmlp._fast import choose_column_road
 from skmlp.estimators._callbacks import has_callbacks
 from skmlp.estimators._clones import cloner
+from skmlp.estimators._rows import FLOATS
 from skmlp.estimators._solvers import choose_solver
 from skmlp.estimators._targets import check_row_weights, class_factors
 from skmlp.nn.column_duality import suboptimality_bounds
@@ -42,7 +42,7 @@ def fit_jointly(estimator, X, y, M, sample_weight):
     if any(getattr(estimator, name) not in (None, False) for name in own):
         return None
     template = clone(estimator)
-    X = validate_data(template, X, accept_sparse="csr", dtype=(np.float64, np.float32))
+    X = validate_data(template, X, accept_sparse="csr", dtype=FLOATS)
     M = np.asarray(M)
     solver = "newton" if X.shape[1] <= MAX_EXACT else "lbfgs"
     if estimator.solver not in ("auto", solver) or has_callbacks(estimator) or not suited(X, M):
@@ -257,14 +257,7 @@ def refit(model, X, y, signs, weight):
     An interrupt leaves the model as it was.
     """
     alone, rows = clone(model), np.flatnonzero(signs[y])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        # The fit makes a warning of an interrupt.
-        warnings.filterwarnings("error", ".*was interrupted", UserWarning)
-        try:
-            alone.fit(X[rows], (signs[y[rows]] > 0).astype(int), weight[rows])
-        except UserWarning:
-            raise KeyboardInterrupt from None
+    alone._fit((X[rows], (signs[y[rows]] > 0).astype(int), weight[rows]), is_part=True)
     vars(model).update(vars(alone) | features_seen(model))
 
 

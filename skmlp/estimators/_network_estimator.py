@@ -134,7 +134,8 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         """Train the network.
 
         An interrupt (Ctrl-C) ends the training early with a warning and leaves the network as it
-        was after the last epoch, or with early stopping after the best.
+        was after the last step, or with early stopping after the best epoch. An epoch that is not
+        finished counts as none.
 
         Parameters
         ----------
@@ -180,6 +181,8 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             if not self.warm_start:
                 self._forget()
             objective = self._prepare(rows)
+            # What the objective has taken over is not held twice.
+            del rows
         weights_given = (sample_weight if X_val is None else sample_weight_val) is not None
         recorder = self._recorder(
             (X, y, sample_weight), validation, self.max_iter, weights_given=weights_given
@@ -191,11 +194,11 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             recorder.asked_to_stop = True
             self._warn(
                 UserWarning,
-                f"was interrupted after {len(recorder.losses)} epochs; the network is as it was "
-                "then. Call fit again with warm_start=True to go on",
+                f"was interrupted after {len(recorder.losses)} epochs; the network can be used as "
+                "it is. Call fit again with warm_start=True to go on",
             )
         except Exception:
-            self._training = self._past = None
+            self._past = None
             raise
         self._conclude(recorder)
         if recorder.stopped_early or not recorder.asked_to_stop:
@@ -211,8 +214,13 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
             if first:
                 self._forget()
             objective = self._prepare(rows)
+            del rows
         recorder = self._recorder((X, y, sample_weight), None, 1)
-        train_batches(self, objective, recorder, 1)
+        try:
+            train_batches(self, objective, recorder, 1)
+        except KeyboardInterrupt:
+            self._conclude(recorder)
+            raise
         self._conclude(recorder)
         return self
 
@@ -297,13 +305,14 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         """Make `_training` ready: go on with the last one, or start one."""
         network, dtype = self.network_, network_dtype(self)
         optimizer = network_optimizer(self.optimizer)
-        if goes_on and self._training is not None and self._training.optimizer == optimizer:
-            self._training.convert(dtype)
-            return
-        rng = random_generator(self.random_state)
         if goes_on:
+            # A copy: if the training fails, the network is as it was.
             theta = self.theta_.astype(dtype)
-        else:
+            if self._training is not None and self._training.optimizer == optimizer:
+                self._training.go_on(theta)
+                return
+        rng = random_generator(self.random_state)
+        if not goes_on:
             theta = network.start(rng, dtype)
             if network.output is None:
                 constant = self._loss.best_constant(rows.targets, rows.weight, self.n_outputs_)
@@ -336,11 +345,12 @@ class NetworkEstimator(TunableObjects, CallbackSupportMixin, BaseEstimator):
         theta, n_iter = recorder.theta, len(recorder.losses)
         if recorder.stop_early and recorder.stopping.best_theta is not None:
             theta, n_iter = recorder.stopping.best_theta, recorder.stopping.best_iter
-            self._training.theta[...] = theta
             self._past = None
+        self.theta_ = theta.astype(network_dtype(self), copy=False)
         if self.optimizer == "lbfgs":
             self._training = None
-        self.theta_ = theta.astype(network_dtype(self))
+        else:
+            self._training.theta = self.theta_
         self.history_ = longer(getattr(self, "history_", {}), recorder.history)
         self.loss_curve_ = self.history_.get("loss", [])
         self.loss_ = recorder.losses[n_iter - 1] if recorder.losses else recorder.start_loss

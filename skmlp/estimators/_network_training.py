@@ -46,7 +46,7 @@ def train_batches(estimator, objective, recorder, n_epochs):
         objective,
         recorder,
         schedule=network_schedule(estimator.learning_rate, estimator.optimizer, n_batches),
-        rows=np.arange(n_samples),
+        rows=n_samples,
         batch_size=batch_size,
         n_epochs=epochs_to_make(estimator.learning_rate, n_epochs, done, n_batches),
         note=note,

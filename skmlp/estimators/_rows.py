@@ -11,6 +11,9 @@ from sklearn.utils import assert_all_finite, check_array
 from skmlp._sklearn import check_features, count_rows
 from skmlp.estimators._targets import check_row_weights
 
+# The dtypes in which X stays as it is; any other is converted to the first.
+FLOATS = np.float64, np.float32
+
 
 @dataclass
 class Rows:

@@ -66,6 +66,7 @@ def run_sgd(estimator, road, theta, recorder):
         size = np.linalg.norm(point.gradient)
     # Ten times what no knowledge at all costs is no model.
     if not point.value <= 10 * max(start_value, np.log(2)) or not np.isfinite(size):
+        estimator._training = None
         raise diverged(training.epoch, point.value)
     # A plateau no lower than that of no knowledge is no minimum.
     is_lower = bool(point.value < start_value or theta.any())
@@ -97,19 +98,21 @@ def start_point(objective, theta):
 def train_batches(estimator, objective, theta, recorder, n_epochs):
     """Train with mini-batches; return whether a plateau ended it before the number of epochs.
 
-    The training goes on from ``estimator._training`` where that fits, or else starts from theta,
-    and is kept there.
+    The training goes on from theta and is kept as ``estimator._training``, which it was before if
+    that fits.
     """
-    theta = theta.astype(objective.X.dtype)
+    dtype = objective.X.dtype
     training = estimator._training
     optimizer = get_optimizer(estimator.optimizer)
     fits = training is not None and training.theta.shape == theta.shape
-    if not fits or training.optimizer != optimizer:
+    if fits and training.optimizer == optimizer:
+        training.go_on(theta.astype(np.promote_types(dtype, training.theta.dtype)))
+    else:
         penalized = np.arange(objective.n_params) < objective.n_weights
         rng = random_generator(estimator.random_state)
-        estimator._training = Training.start(theta, deepcopy(optimizer), rng, penalized)
-    elif training.theta.dtype < theta.dtype:
-        training.convert(theta.dtype)
+        training = Training.start(theta.astype(dtype), deepcopy(optimizer), rng, penalized)
+        estimator._training = training
+    recorder.theta = training.theta
     return train_epochs(
         estimator,
         objective,

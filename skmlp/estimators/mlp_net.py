@@ -176,6 +176,8 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
 
         The optimizer's memory, the clock of the schedule and the stream of random numbers are kept
         between calls and in pickles: ten calls are a fit of ten epochs. There is no early stopping.
+        An interrupt keeps the steps that were made. If they fail, the network is as it was
+        before the call, and the next one starts with an empty memory and a new clock.
 
         Parameters
         ----------

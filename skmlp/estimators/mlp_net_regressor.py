@@ -151,6 +151,8 @@ class MLPNetRegressor(RegressorMixin, NetworkEstimator):
 
         The optimizer's memory, the clock of the schedule and the stream of random numbers are kept
         between calls and in pickles: ten calls are a fit of ten epochs. There is no early stopping.
+        An interrupt keeps the steps that were made. If they fail, the network is as it was
+        before the call, and the next one starts with an empty memory and a new clock.
         The units of the targets are those of the first call.
 
         Parameters

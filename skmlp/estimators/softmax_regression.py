@@ -22,7 +22,7 @@ from skmlp.estimators._callbacks import IterationCallbacks
 from skmlp.estimators._class_scores import ClassScores
 from skmlp.estimators._columns import ScoreColumns
 from skmlp.estimators._joint_fit import fit_jointly
-from skmlp.estimators._rows import Rows, check_validation_data
+from skmlp.estimators._rows import FLOATS, Rows, check_validation_data
 from skmlp.estimators._solvers import SOLVERS, certificate, choose_solver, train_batches
 from skmlp.estimators._targets import (
     check_class_weight,
@@ -251,7 +251,8 @@ class SoftmaxRegression(
         """Find the weights that minimize the objective.
 
         An interrupt (Ctrl-C) ends the fit early with a warning and leaves the model as it was
-        after the last iteration.
+        after the last iteration, with sgd after the last step. An epoch of sgd that is not finished
+        counts as none.
 
         Parameters
         ----------
@@ -277,11 +278,14 @@ class SoftmaxRegression(
         ValueError
             If a parameter or the data are not as described; the message names which.
         """
+        return self._fit((X, y, sample_weight), (X_val, y_val, sample_weight_val))
+
+    def _fit(self, given, given_to_validate=(None, None, None), *, is_part=False):
+        """Do the work of `fit`; as part of another fit, let interrupts through and do not warn."""
         self._check_parameters()
-        given = X, y, sample_weight
         with unchanged_by_errors(self):
             rows = self._training_rows(*given, classes=self.classes, n_present=2)
-            validation = self._validation_rows(X_val, y_val, sample_weight_val)
+            validation = self._validation_rows(*given_to_validate)
             if validation is None and self.early_stopping:
                 rows, validation = self._hold_out(rows)
             if not self.warm_start:
@@ -299,23 +303,30 @@ class SoftmaxRegression(
         try:
             minimum = SOLVERS[self.solver_](self, road, theta, recorder)
         except KeyboardInterrupt:
-            minimum = Minimum(road.objective.at(recorder.theta.astype(np.float64)))
-            recorder.asked_to_stop = True
-            self._warn(
-                UserWarning,
-                f"was interrupted after {len(recorder.losses)} iterations; the model is as it was "
-                "then. Call fit again with warm_start=True to go on",
-            )
+            if is_part:
+                raise
+            minimum = self._end_at_interrupt(road, recorder)
         if recorder.stop_early and recorder.stopping.best_theta is not None:
             best = recorder.stopping.best_theta
-            if is_sgd:
-                self._training.theta[...] = best
             done = recorder.stopped_early or minimum.converged
             minimum = Minimum(road.objective.at(best.astype(np.float64)), converged=done)
         if not is_sgd:
             self._training = None
         self._conclude(road, minimum, columns, recorder)
+        if not (self.converged_ or recorder.asked_to_stop or is_part):
+            self._warn(ConvergenceWarning, self._advice())
+        recorder.callbacks.fit_ended()
         return self
+
+    def _end_at_interrupt(self, road, recorder):
+        """Return where an interrupt has ended a fit, and warn of it."""
+        recorder.asked_to_stop = True
+        self._warn(
+            UserWarning,
+            f"was interrupted after {len(recorder.losses)} iterations; the model can be used as it "
+            "is. Call fit again with warm_start=True to go on",
+        )
+        return Minimum(road.objective.at(recorder.theta.astype(np.float64)))
 
     @with_callbacks
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -324,6 +335,8 @@ class SoftmaxRegression(
         The optimizer's memory (momentum, Adam's averages, the time of the schedule) is kept
         between calls and in pickles. ``n_iter_`` counts the calls, ``loss_curve_`` has the mean
         objective over the batches of each and ``loss_`` the last of these.
+        An interrupt keeps the steps that were made. If they fail, the model is as it was
+        before the call, and the next one starts with an empty memory and a new clock.
 
         Parameters
         ----------
@@ -353,16 +366,25 @@ class SoftmaxRegression(
             theta = columns.pack(*self._start())
             recorder = self._recorder(given, theta, columns, None, 1)
         before = self._training
-        train_batches(self, self._objective(rows, columns), theta, recorder, 1)
-        history = self.loss_curve_ if before is self._training else []
+        try:
+            train_batches(self, self._objective(rows, columns), theta, recorder, 1)
+        except KeyboardInterrupt:
+            self._conclude_part(columns, recorder, before)
+            raise
+        self._conclude_part(columns, recorder, before)
+        return self
+
+    def _conclude_part(self, columns, recorder, before):
+        """Set the fitted attributes after a portion of rows, and the training `before` it."""
+        goes_on = before is not None and before is self._training
+        history = self.loss_curve_ if goes_on else []
         self._forget_fit()
-        vars(self).update(columns.unpack(self._training.theta))
-        self.n_iter_ = self._training.epoch
+        vars(self).update(columns.unpack(recorder.theta))
         self.loss_curve_ = [*history, *recorder.losses]
-        self.loss_ = self.loss_curve_[-1]
+        self.n_iter_ = len(self.loss_curve_)
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
         self.solver_ = "sgd"
         recorder.callbacks.fit_ended()
-        return self
 
     def fit_code(self, X, y, M, sample_weight=None):
         """Fit one two-class model for each column of a code matrix, all in one optimization.
@@ -396,9 +418,7 @@ class SoftmaxRegression(
 
     def _training_rows(self, X, y, sample_weight, *, classes, n_present, reset=True):
         """Check the training data, set `classes_`, and return what the objective needs."""
-        X, y = validate_data(
-            self, X, y, reset=reset, accept_sparse="csr", dtype=(np.float64, np.float32)
-        )
+        X, y = validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=FLOATS)
         labels, codes = encode_labels(y, classes)
         weight = check_row_weights(sample_weight, len(codes))
         weight *= class_factors(self.class_weight, labels, codes, weight)[codes]
@@ -433,9 +453,7 @@ class SoftmaxRegression(
 
     def _validation_rows(self, X_val, y_val, sample_weight_val):
         """Check the validation data of `fit`; None if there are none."""
-        data = check_validation_data(
-            self, X_val, y_val, sample_weight_val, dtype=(np.float64, np.float32)
-        )
+        data = check_validation_data(self, X_val, y_val, sample_weight_val, dtype=FLOATS)
         if data is None:
             return None
         X, y, weight = data
@@ -525,9 +543,6 @@ class SoftmaxRegression(
         known = minimum.bound
         self.suboptimality_bound_ = certificate(road, minimum) if known is None else known
         self.converged_ = minimum.converged
-        if not (self.converged_ or recorder.asked_to_stop):
-            self._warn(ConvergenceWarning, self._advice())
-        recorder.callbacks.fit_ended()
 
     def _advice(self):
         """Return how far a fit has come that has not converged, and what to do about it."""
@@ -571,7 +586,7 @@ class SoftmaxRegression(
             X,
             reset=False,
             accept_sparse=("csr", "csc"),
-            dtype=(np.float64, np.float32),
+            dtype=FLOATS,
         )
         F = X @ self.coef_.T + self.intercept_
         return F.ravel() if F.shape[1] == 1 else F

@@ -12,8 +12,12 @@ import numpy as np
 
 from skmlp.nn.layers import Rng
 from skmlp.nn.losses import Loss
+from skmlp.nn.network import BLOCK as ROWS
 from skmlp.nn.network import Network
 from skmlp.nn.parameters import Array, Views
+
+# Weights in a block: the derivative of their penalty is an array of its own.
+BLOCK = 2**15
 
 Augment = Callable[[Any, Array, Rng], tuple[Any, Array]]
 
@@ -114,16 +118,23 @@ class NetworkObjective:
     def mean_loss(self, theta: Array) -> float:
         """Return the mean loss, divided by unit, of predictions: without penalty and dropout."""
         with np.errstate(over="ignore", invalid="ignore"):
-            losses, _ = self.loss.evaluate(self.network.scores(theta, self.X), self.y)
-            return float(self.weight @ losses)
+            return self._mean(lambda rows: self.network.scores(theta, self.X[rows]))
 
     def cost_of_constant(self) -> float:
         """Return the mean loss, divided by unit, of the best prediction that knows no x."""
         constant = self.loss.best_constant(self.y, self.weight, self.network.n_outputs)
-        losses, _ = self.loss.evaluate(
-            np.broadcast_to(constant, (len(self.y), len(constant))), self.y
+        return self._mean(
+            lambda rows: np.broadcast_to(constant, (len(self.y[rows]), len(constant)))
         )
-        return float(self.weight @ losses)
+
+    def _mean(self, scores: Callable[[slice], Array]) -> float:
+        """Return the mean loss of the scores that a function gives for some rows."""
+        total = 0.0
+        for begin in range(0, len(self.y), ROWS):
+            rows = slice(begin, begin + ROWS)
+            losses, _ = self.loss.evaluate(scores(rows), self.y[rows])
+            total += float(self.weight[rows] @ losses)
+        return total
 
     def __call__(self, theta: Array, rows: Array | slice, rng: Rng) -> tuple[float, Array]:
         """Do the same for a training, which asks at one theta that moves: with fewer new arrays.
@@ -154,12 +165,13 @@ class NetworkObjective:
         F, backward = self.network.forward(params, X, train=True, rng=rng)
         value, dF = self.loss.value_and_gradient(F, y, weight)
         backward(dF, grads)
-        if self.alpha == 0:
-            return value
-        W = theta[: self.network.layout.n_weights]
-        dW = self.decay * W
-        gradient[: len(dW)] += dW
-        return value + 0.5 * float(dW @ W)
+        n_weights = self.network.layout.n_weights if self.alpha else 0
+        for begin in range(0, n_weights, BLOCK):
+            some = slice(begin, min(begin + BLOCK, n_weights))
+            dW = np.broadcast_to(self.decay, n_weights)[some] * theta[some]
+            gradient[some] += dW
+            value += 0.5 * float(dW @ theta[some])
+        return value
 
 
 def pick(X: Any, rows: Array | slice) -> Any:

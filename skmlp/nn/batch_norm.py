@@ -93,5 +93,5 @@ class BatchNorm(Layer):
     def remember(self, params: Params, mean: Array, variance: Array) -> None:
         """Move the running averages towards the statistics of a batch."""
         for name, value in (("mean", mean), ("variance", variance)):
-            params[name] *= 1 - self.momentum
-            params[name] += self.momentum * value
+            # In one go, since an interrupt may come between two.
+            params[name][...] = (1 - self.momentum) * params[name] + self.momentum * value

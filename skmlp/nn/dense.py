@@ -11,6 +11,10 @@ from skmlp.nn.initializers import Initializer
 from skmlp.nn.layers import Backward, Layer, Params, Rng
 from skmlp.nn.parameters import BIAS, WEIGHT, Array, Slot
 
+# Numbers in a part of a product with sparse rows; to write fewer columns of many rows, which lie
+# apart in memory, would cost more than the product.
+BLOCK, FEWEST = 2**17, 32
+
 
 @dataclass
 class Dense(Layer):
@@ -63,7 +67,7 @@ class Dense(Layer):
 
         def backward(dZ: Array, grad: Params, wanted: bool) -> Array | None:
             if sp.issparse(X):
-                grad["W"][...] = X.T @ dZ
+                multiply_sparse(X.T, dZ, out=grad["W"])
             else:
                 np.matmul(X.T, dZ, out=grad["W"])
             if self.bias:
@@ -72,6 +76,17 @@ class Dense(Layer):
             return dZ @ W.T if wanted else None
 
         return Z, backward
+
+
+def multiply_sparse(A: Any, B: Array, out: Array) -> None:
+    """Write the product of a sparse A with B to `out`, some columns of B at a time.
+
+    SciPy's product is a new array, and that of all columns may be as long as all parameters.
+    """
+    n_columns = max(BLOCK // A.shape[0], FEWEST)
+    for begin in range(0, B.shape[1], n_columns):
+        some = slice(begin, begin + n_columns)
+        out[:, some] = A @ B[:, some]
 
 
 @dataclass

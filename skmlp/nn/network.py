@@ -80,7 +80,7 @@ class Network:
             Raw scores.
         backward : callable
             Given dF, of the shape of F and then overwritten, and each layer's views of the
-            gradient, writes the derivatives there.
+            gradient, writes the derivatives there. It can be called once.
         """
         ways_back = []
         for layer, arrays in zip(self.layers, params, strict=True):
@@ -91,7 +91,8 @@ class Network:
             dY: Array | None = dF
             for i in range(len(self.layers) - 1, self.first - 1, -1):
                 assert dY is not None
-                dY = ways_back[i](dY, grads[i], i > self.first)
+                # What a layer has kept for its way back is gone with it.
+                dY = ways_back.pop()(dY, grads[i], i > self.first)
 
         return X, backward
 

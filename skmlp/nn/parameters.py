@@ -86,4 +86,6 @@ class Layout:
     @property
     def penalized(self) -> Array:
         """True for the entries of theta that are weights, shape (n_params,)."""
-        return np.arange(self.n_params) < self.n_weights
+        mask = np.zeros(self.n_params, bool)
+        mask[: self.n_weights] = True
+        return mask

@@ -47,14 +47,14 @@ class Batches(Sequence[Array]):
 
 
 def epoch_batches(
-    rows: Array, batch_size: int, shuffle: bool | str, rng: np.random.Generator
+    rows: Array | int, batch_size: int, shuffle: bool | str, rng: np.random.Generator
 ) -> Batches:
     """Return the mini-batches of one epoch.
 
     Parameters
     ----------
-    rows : ndarray of int
-        Indices to draw from.
+    rows : ndarray of int, or int
+        Indices to draw from; a number means all rows, of which there are so many.
     batch_size : int
         Rows in a batch; the last one may be smaller.
     shuffle : bool or "with_replacement"
@@ -77,7 +77,9 @@ def epoch_batches(
     [array([0, 1]), array([2, 3]), array([4])]
     """
     if shuffle == WITH_REPLACEMENT:
-        order = rng.choice(rows, size=len(rows))
+        order = rng.choice(rows, size=len(rows) if isinstance(rows, np.ndarray) else rows)
+    elif shuffle:
+        order = rng.permutation(rows)
     else:
-        order = rng.permutation(rows) if shuffle else rows
+        order = rows if isinstance(rows, np.ndarray) else np.arange(rows)
     return Batches(order, batch_size)

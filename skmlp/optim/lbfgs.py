@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp.optim.line_search import CLOSE, Array, line_search
+from skmlp.optim.line_search import CLOSE, Array, line_search, with_long_trials
 from skmlp.optim.newton import ROUNDING, Inverse, Listener, Minimum, P
 
 Step = tuple[Array, Array, float]
@@ -102,9 +102,7 @@ def lbfgs(
     steps, values = past.steps, past.values
     if not values:
         values.append(point.value)
-    # Far too long a trial step may overflow; its infinite value then tells the line search. A
-    # decorator would do, too, but keep the point where all starts in memory to the end.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with with_long_trials():
         while minimum.n_iter < max_iter and not minimum.converged:
             point = minimum.point
             if minimum.n_iter & (minimum.n_iter - 1) == 0:

@@ -38,6 +38,15 @@ class Point(Protocol):
 P = TypeVar("P", bound=Point)
 
 
+def with_long_trials() -> np.errstate:
+    """Return the context of a search: far too long a step may overflow, as its value tells.
+
+    A decorator would do, too, but keep the arguments of what it decorates in memory to the end: the
+    point where all starts.
+    """
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def line_search(
     point: P,
     direction: Array,

@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from skmlp.optim.line_search import Array, Point, line_search
+from skmlp.optim.line_search import Array, Point, line_search, with_long_trials
 
 
 class CurvedPoint(Point, Protocol):
@@ -132,9 +132,7 @@ def newton(
     solve = conjugate_gradients if solve is None else solve
     inverse = LazyInverse(point.preconditioners)
     n_extra = 0
-    # Far too long a trial step may overflow; its infinite value then tells the line search. (As a
-    # decorator this would hold the first point, and its arrays, to the end.)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with with_long_trials():
         while minimum.n_iter < max_iter and not minimum.converged:
             point = minimum.point
             minimum.previous = minimum.image = None

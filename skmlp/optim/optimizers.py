@@ -6,12 +6,13 @@ schedule and whoever trains the model applies the step. An optimizer object hold
 only. What it remembers between steps is a separate state, a plain dict that `Optimizer.init` makes,
 so one object may serve many models and training resumes from a pickled state bit for bit.
 
-All arithmetic on arrays is entry by entry and happens in place. Hyperparameters enter as Python
-floats, because a NumPy scalar such as ``np.float64(0.9)`` would lift float32 arithmetic to float64.
+All arithmetic on arrays is entry by entry and happens in place, in the gradient too, block by block
+where there are intermediate results. Hyperparameters enter as Python floats, because a NumPy scalar
+such as ``np.float64(0.9)`` would lift float32 arithmetic to float64.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -25,8 +26,14 @@ from skmlp._spec import Spec, check_bool, check_real, resolve
 Array = npt.NDArray[np.floating[Any]]
 State = dict[str, Any]
 
-# How many entries of what Adam remembers fit into a processor's cache at a time.
-BLOCK = 2**16
+# Entries of a block: a few arrays of so many stay in a processor's cache.
+BLOCK = 2**15
+
+
+def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield views of some entries of arrays, the same of each, block by block."""
+    for begin in range(0, len(arrays[0]), BLOCK):
+        yield tuple(array[begin : begin + BLOCK] for array in arrays)
 
 
 @dataclass
@@ -58,7 +65,7 @@ class Optimizer(Spec):
         -------
         state : dict
             To be passed to every call of `direction`; it can be pickled. It holds what is
-            remembered from one step to the next, no arrays to work in: whoever trains keeps a copy.
+            remembered from one step to the next, no arrays to work in.
         """
         return {}
 
@@ -68,7 +75,7 @@ class Optimizer(Spec):
         Parameters
         ----------
         grad : ndarray of shape (n_params,)
-            The gradient of the objective at `theta`; it is not modified.
+            The gradient of the objective at `theta`; it may be overwritten.
         theta : ndarray of shape (n_params,)
             The parameters; they are not modified.
         state : dict
@@ -167,9 +174,9 @@ class Momentum(Optimizer):
         velocity += grad
         if not self.nesterov:
             return velocity
-        ahead: Array = velocity * momentum
-        ahead += grad
-        return ahead
+        for g, v in blocks(grad, velocity):
+            g += momentum * v
+        return grad
 
 
 @dataclass
@@ -200,9 +207,9 @@ class Adagrad(Optimizer):
     >>> theta, g = np.zeros(2), np.array([3.0, -0.1])
     >>> adagrad = Adagrad()
     >>> state = adagrad.init(theta)
-    >>> adagrad.direction(g, theta, state).round(6)
+    >>> adagrad.direction(g.copy(), theta, state).round(6)
     array([ 1., -1.])
-    >>> adagrad.direction(g, theta, state).round(6)
+    >>> adagrad.direction(g.copy(), theta, state).round(6)
     array([ 0.707107, -0.707107])
     """
 
@@ -222,9 +229,11 @@ class Adagrad(Optimizer):
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return ``g / (sqrt(s) + eps)`` where ``s <- s + g^2``."""
-        out = np.square(grad)
-        state["squares"] += out
-        return _over_root(grad, state["squares"], float(self.eps), out=out)
+        eps = float(self.eps)
+        for g, s in blocks(grad, state["squares"]):
+            s += np.square(g)
+            g /= np.sqrt(s) + eps
+        return grad
 
 
 @dataclass
@@ -272,11 +281,12 @@ class RMSProp(Optimizer):
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return ``g / (sqrt(s) + eps)`` where ``s <- decay * s + (1 - decay) * g^2``."""
-        decay, squares, out = float(self.decay), state["squares"], np.square(grad)
-        squares *= decay
-        out *= 1 - decay
-        squares += out
-        return _over_root(grad, squares, float(self.eps), out=out)
+        decay, eps = float(self.decay), float(self.eps)
+        for g, s in blocks(grad, state["squares"]):
+            s *= decay
+            s += (1 - decay) * np.square(g)
+            g /= np.sqrt(s) + eps
+        return grad
 
 
 @dataclass
@@ -307,7 +317,7 @@ class Adam(Optimizer):
     The state holds the sums ``M = m / (1 - beta1)`` and ``S = s / (1 - beta2)``. With
     ``r = (1 - beta2) / (1 - beta2^t)`` the direction is then
     ``(1 - beta1) / (1 - beta1^t) / sqrt(r) * M / (sqrt(S) + eps / sqrt(r))``, which spares four
-    passes over memory. It is computed block by block, since a block stays in the cache.
+    passes over memory.
 
     References
     ----------
@@ -345,18 +355,15 @@ class Adam(Optimizer):
         state["t"] += 1
         root = math.sqrt((1 - beta2) / (1 - beta2 ** state["t"]))
         scale = (1 - beta1) / (1 - beta1 ** state["t"]) / root
-        direction = np.empty_like(theta)
-
-        for begin in range(0, len(theta), BLOCK):
-            arrays = grad, state["sum"], state["squares"], direction
-            g, M, S, out = (array[begin : begin + BLOCK] for array in arrays)
+        eps = float(self.eps) / root
+        for g, M, S in blocks(grad, state["sum"], state["squares"]):
             M *= beta1
             M += g
             S *= beta2
-            S += np.square(g, out=out)
-            _over_root(M, S, float(self.eps) / root, out=out)
-            out *= scale
-        return direction
+            S += np.square(g)
+            np.divide(M, np.sqrt(S) + eps, out=g)
+            g *= scale
+        return grad
 
 
 @dataclass
@@ -404,10 +411,9 @@ class AdamW(Adam):
 
     def direction(self, grad: Array, theta: Array, state: State) -> Array:
         """Return the direction of `Adam` plus ``weight_decay * theta`` for weights."""
-        out = super().direction(grad, theta, state)
-        shrinkage = theta * state["penalized"]
-        shrinkage *= float(self.weight_decay)
-        out += shrinkage
+        out, decay = super().direction(grad, theta, state), float(self.weight_decay)
+        for d, w, is_weight in blocks(out, theta, state["penalized"]):
+            d += decay * (w * is_weight)
         return out
 
 
@@ -483,7 +489,7 @@ class ClipNorm(_Clipped):
         # BLAS scales as it sums: squares of large float32 entries would overflow.
         norm: float = scipy.linalg.norm(grad, check_finite=False)
         if norm > self.max_norm:
-            return grad * (float(self.max_norm) / float(norm))
+            grad *= float(self.max_norm) / float(norm)
         return grad
 
 
@@ -526,7 +532,7 @@ class ClipValue(_Clipped):
 
     def _clip(self, grad: Array) -> Array:
         bound = float(self.max_value)
-        return np.clip(grad, -bound, bound)
+        return np.clip(grad, -bound, bound, out=grad)
 
 
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
@@ -570,10 +576,3 @@ def get_optimizer(value: Optimizer | str, name: str = "optimizer") -> Optimizer:
     Momentum(momentum=0.9, nesterov=True)
     """
     return resolve(name, value, OPTIMIZERS, Optimizer)
-
-
-def _over_root(numerator: Array, squares: Array, eps: float, out: Array) -> Array:
-    """Write ``numerator / (sqrt(squares) + eps)`` into `out`."""
-    np.sqrt(squares, out=out)
-    out += eps
-    return np.divide(numerator, out, out=out)

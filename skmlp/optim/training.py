@@ -1,14 +1,13 @@
 """The training loop: batches, an objective, an optimizer and a schedule, epoch after epoch."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from skmlp.optim.interrupts import interruptible
 from skmlp.optim.optimizers import Optimizer, State
 from skmlp.optim.schedules import Schedule
 
@@ -66,16 +65,16 @@ class Training:
         assert self.schedule is not None
         self.rate_factor = self.schedule.react(loss, self.memory)
 
-    def convert(self, dtype: np.dtype[Any]) -> None:
-        """Go on in another dtype, the optimizer's memory included."""
+    def go_on(self, theta: Array) -> None:
+        """Go on from theta, which is written to, in its dtype, the optimizer's memory included."""
 
         def converted(value: Any) -> Any:
             if isinstance(value, dict):
                 return {key: converted(part) for key, part in value.items()}
             is_real = isinstance(value, np.ndarray) and value.dtype.kind == "f"
-            return value.astype(dtype) if is_real else value
+            return value.astype(theta.dtype, copy=False) if is_real else value
 
-        self.theta = self.theta.astype(dtype)
+        self.theta = theta
         self.state = converted(self.state)
 
 
@@ -112,15 +111,18 @@ def run_epoch(
     batches = list(batches)
     theta = training.theta
     total, n_rows, squares, rate = 0.0, 0, 0.0, 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), interruptible() as step:
         for i, rows in enumerate(batches):
             value, gradient = objective(theta, rows, training.rng)
             squares += float(gradient @ gradient)
             rate = training.rate_factor * schedule(training.epoch + i / len(batches))
-            # Without a name, a direction is gone before the next gradient needs room.
-            theta -= np.multiply(
-                training.optimizer.direction(gradient, theta, training.state), rate, out=gradient
-            )
+            with step:
+                # Without a name, a direction is gone before the next gradient needs room.
+                theta -= np.multiply(
+                    training.optimizer.direction(gradient, theta, training.state),
+                    rate,
+                    out=gradient,
+                )
             total += value * len(rows)
             n_rows += len(rows)
     mean_square = squares / len(batches)
@@ -129,12 +131,16 @@ def run_epoch(
 
 def checked_epoch(training: Training, epoch: Epoch, began: float) -> Epoch:
     """Return the record of an epoch with its time, once sure that all is finite."""
-    # Not one NaN or infinity escapes minimum and maximum, which need no array of their own.
-    extremes = epoch.loss, training.theta.min(), training.theta.max()
-    if not np.isfinite(extremes).all():
+    if not (np.isfinite(epoch.loss) and is_finite(training.theta)):
         raise diverged(training.epoch + 1, epoch.loss)
     epoch.seconds = perf_counter() - began
     return epoch
+
+
+def is_finite(theta: Array) -> bool:
+    """Return whether all parameters are finite."""
+    # Not one NaN or infinity escapes minimum and maximum, which need no array of their own.
+    return bool(np.isfinite((theta.min(), theta.max())).all())
 
 
 EpochRunner = Callable[[Training, Objective, Schedule, Iterable[Array]], Epoch]
@@ -184,13 +190,19 @@ def run_epochs(
 
     Notes
     -----
-    An epoch that is not finished, because of an error or an interrupt, leaves no trace.
+    An interrupt (Ctrl-C) comes between two steps. Those that were made are kept, and the training
+    can go on, but an epoch counts only when it is finished. After an error it should not go on:
+    nothing is undone.
     """
     training.follow(schedule)
     listeners = list(listeners)
     for _ in range(n_epochs):
-        with all_or_nothing(training):
+        try:
             epoch = run(training, objective, schedule, batches(training.rng))
+        except KeyboardInterrupt:
+            if not is_finite(training.theta):
+                raise diverged(training.epoch + 1, np.nan) from None
+            raise
         training.epoch += 1
         answers = [listener(training, epoch) for listener in listeners]
         if any(answers):
@@ -211,17 +223,3 @@ def diverged(epoch: int, value: float) -> DivergedError:
         f"Training diverged in epoch {epoch}: {what}. "
         "Use a smaller learning_rate, or scale the features."
     )
-
-
-@contextmanager
-def all_or_nothing(training: Training) -> Iterator[None]:
-    """Bring the training back to where it was if the block does not run to its end."""
-    rng = training.rng.bit_generator.state
-    theta, state = training.theta.copy(), deepcopy(training.state)
-    try:
-        yield
-    except BaseException:
-        training.rng.bit_generator.state = rng
-        training.theta[...] = theta
-        training.state = state
-        raise

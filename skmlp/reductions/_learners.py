@@ -16,6 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
 from skmlp._sklearn import count_rows, is_linear
+from skmlp.estimators._rows import FLOATS
 
 # Seconds of work from which on it pays to start workers for a prediction.
 WORTH_WORKERS = 0.5
@@ -188,7 +189,7 @@ def stack_linear(learners, X):
     declared = is_linear(first) or getattr(first, "linear_margins", False)
     if not declared or not all(is_one_row(getattr(f, "coef_", None)) for f in learners):
         return None
-    array = check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
+    array = check_array(X, accept_sparse="csr", dtype=FLOATS)
     w, b = np.ravel(first.coef_), np.ravel(first.intercept_)[0]
     if not np.allclose(array @ w + b, margins_of(first, X), rtol=1e-4, atol=1e-6):
         return None

@@ -36,13 +36,12 @@ from skmlp._sklearn import (
 from skmlp._spec import check_bool, check_integer, check_option
 from skmlp.estimators._base import check_seed, random_generator, unchanged_by_errors, warn_caller
 from skmlp.estimators._callbacks import IterationCallbacks
+from skmlp.estimators._rows import FLOATS
 from skmlp.estimators._targets import check_row_weights, classes_of_parts, encode_labels
 from skmlp.reductions._calibration import CalibrationFolds
 from skmlp.reductions._fitting import fit_learners, rows_of
 from skmlp.reductions._learners import ConstantLearner, LinearStack, ask_all, stack_linear
 from skmlp.reductions._predictions import ClassPredictions
-
-FLOATS = (np.float64, np.float32)
 
 
 class ReductionClassifier(

@@ -9,6 +9,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 
 from skmlp._sklearn import take_rows
+from skmlp.estimators._rows import FLOATS
 from skmlp.estimators._targets import stratified_split
 from skmlp.reductions._fitting import unset_seeds
 from skmlp.reductions.tree import ClassTree
@@ -16,7 +17,6 @@ from skmlp.reductions.tree import ClassTree
 # Share of the rows on which candidates are compared, and rows of each class that split others.
 HELD_OUT = 1 / 3
 SEED_ROWS = 100
-FLOATS = (np.float64, np.float32)
 
 
 def balanced(model, X, y, weight, n_classes, rng):

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from skmlp import MLPNet, MLPNetRegressor, SoftmaxRegression
 from skmlp.augment import GaussianNoise
 from skmlp.nn.activations import ACTIVATIONS, ELU, LeakyReLU, Tanh
 from skmlp.nn.regression_losses import REGRESSION_LOSSES, HuberLoss, QuantileLoss
-from skmlp.optim import Adagrad, Adam, AdamW, ClipNorm, ClipValue, Momentum, OneCycle
+from skmlp.optim import Adagrad, Adam, AdamW, ClipNorm, ClipValue, Constant, Momentum, OneCycle
+from skmlp.optim.batches import Batches, epoch_batches
 from skmlp.optim.optimizers import OPTIMIZERS
+from skmlp.optim.training import run_epochs
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 7))
@@ -34,6 +37,7 @@ pytest.importorskip(
     "skmlp._fast._executor", reason="the extension has not been built", exc_type=ImportError
 )
 from skmlp._fast import epochs  # noqa: E402
+from skmlp._fast.epochs import compiled_epochs  # noqa: E402
 
 # Four epochs are too few for some, which a warning tells.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -305,23 +309,32 @@ def test_divergence_is_noticed(on_road):
 
 
 @pytest.mark.usefixtures("interactive_session")
-def test_an_interrupt_leaves_the_state_after_the_last_epoch(monkeypatch):
+def test_an_interrupt_leaves_the_state_after_a_step(monkeypatch):
     """The signal comes in the middle of an epoch that would take long."""
     monkeypatch.delenv("SKMLP_ROAD", raising=False)
     rng = np.random.default_rng(0)
     rows, y = rng.normal(size=(60_000, 50)), rng.integers(0, 5, 60_000)
-    options = {"dropout": 0.2, "random_state": 0, "batch_size": 4, "max_iter": 50}
+    options = {"batch_norm": True, "dropout": 0.2, "random_state": 0, "batch_size": 4}
     model = MLPNet((200, 200), learning_rate=1e-3, **options)
+    fresh = clone(model)
     timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
     timer.start()
     with pytest.warns(UserWarning, match="was interrupted after 0 epochs"):
         model.fit(rows, y)
-    fresh = MLPNet((200, 200), learning_rate=1e-3, **options)
-    fresh._training_objective(rows, y, None)
-    assert_array_equal(model.theta_, fresh._training.theta)
-    state = model._training.rng.bit_generator.state
-    assert state == fresh._training.rng.bit_generator.state
-    assert model._training.state["t"] == 0
+    n_steps = model._training.state["t"]
+    assert 0 < n_steps < len(y) // 4
+
+    def until_then(generator):
+        return Batches(epoch_batches(np.arange(len(y)), 4, True, generator).order[: 4 * n_steps], 4)
+
+    objective = fresh._training_objective(rows, y, None)
+    expected, run = fresh._training, compiled_epochs(fresh._training, objective, 4)
+    run_epochs(expected, objective, Constant(1e-3), until_then, 1, run=run)
+    assert_array_equal(model.theta_, expected.theta)
+    for name in ("sum", "squares"):
+        assert_array_equal(model._training.state[name], expected.state[name])
+    states = [training.rng.bit_generator.state for training in (model._training, expected)]
+    assert states[0] == states[1]
 
 
 def test_fits_run_side_by_side(on_road):

@@ -143,10 +143,10 @@ def arguments(**changes):
 
 def test_a_step_can_be_made():
     given = arguments()
-    total, squares, n_steps = executor().run(**given)
+    total, squares = executor().run(**given)
     assert total > 0
     assert squares > 0
-    assert n_steps == 2
+    assert given["optimizer"]["t"] == 2
     assert given["theta"].any()
 
 
@@ -221,11 +221,13 @@ def test_a_program_refuses_what_does_not_fit(changes):
         executor(**changes)
 
 
-@pytest.mark.parametrize(
+broken_rows = pytest.mark.parametrize(
     ("values", "columns", "indptr"),
     [
         ([1.0, 1.0], [0, 3], [0, 1, 1, 1, 1, 2]),
         ([1.0, 1.0], [0, -1], [0, 1, 1, 1, 1, 2]),
+        ([1.0, 1.0], [0, 3], [0, 0, 0, 0, 0, 2]),
+        ([1.0, 1.0], [-1, 0], [0, 0, 0, 0, 0, 2]),
         ([1.0, 1.0], [0, 1], [0, 1, 1, 1, 1, 3]),
         ([1.0, 1.0], [0, 1], [0, 1, 1, 0, 1, 2]),
         ([1.0, 1.0], [0, 1], [-1, 1, 1, 1, 1, 2]),
@@ -233,12 +235,35 @@ def test_a_program_refuses_what_does_not_fit(changes):
         ([1.0, 1.0], [0], [0, 1, 1, 1, 1, 2]),
     ],
 )
+
+
+@broken_rows
 @pytest.mark.parametrize("input_dropout", [(0, 1.0), (5, 2.0)])
 def test_sparse_rows_are_checked(values, columns, indptr, input_dropout):
     X = np.array(values), np.array(columns, np.int32), np.array(indptr, np.int64)
-    sparse = executor(is_sparse=True, most_stored=1, input_dropout=input_dropout)
+    sparse = executor(is_sparse=True, most_stored=2, input_dropout=input_dropout)
     with pytest.raises(ValueError, match="must"):
         sparse.run(**arguments(X=X))
+
+
+@broken_rows
+def test_sparse_rows_are_checked_where_each_makes_a_step(values, columns, indptr):
+    """Plain steps of single rows with two classes look at a row's first and last column only."""
+    X = np.array(values), np.array(columns, np.int32), np.array(indptr, np.int64)
+    single = executor(
+        layers=[dense_fields(3, 1, {"W": slice(0, 3), "b": slice(3, 4)})],
+        n_params=4,
+        n_weights=3,
+        n_learned=4,
+        batch_size=1,
+        loss=_executor.LOSS_CODES["binary_logistic"],
+        is_sparse=True,
+        most_stored=2,
+    )
+    sgd = {"kind": _executor.OPTIMIZER_CODES["sgd"], "first": None, "second": None}
+    given = arguments(X=X, optimizer=sgd, theta=np.zeros(4), targets=np.zeros((5, 1)))
+    with pytest.raises(ValueError, match="must"):
+        single.run(**given | {"batch_size": 1, "rates": np.full(5, 0.1)})
 
 
 # Broken rows of a prediction are tested in test_scores.py.

@@ -308,6 +308,14 @@ def test_a_call_that_is_refused_leaves_the_model_as_it_was(call, solver):
     assert vars(model) == before
 
 
+def test_a_first_portion_that_is_refused_leaves_the_model_without_a_fit():
+    model = SoftmaxRegression()
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=r"^sample_weight must"):
+        model.partial_fit(X, Y, classes=[0, 1, 2], sample_weight=np.ones(3))
+    assert vars(model) == before
+
+
 def test_class_weight_may_name_a_class_that_the_rows_lack():
     X_two, y_two = X[Y < 2], Y[Y < 2]
     weight = {0: 1.0, 1: 3.0, 2: 10.0}

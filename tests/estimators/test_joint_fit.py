@@ -465,6 +465,13 @@ def test_a_reduction_survives_an_interrupt_of_its_joint_fit(pressed_in):
     assert model.score(X, y) > 0.5
 
 
+def test_problems_that_are_fitted_again_in_vain_are_warned_of_together():
+    X, y = rows_and_classes(80)
+    with pytest.warns(ConvergenceWarning, match="did not converge in 5 of 5 problems") as caught:
+        SoftmaxRegression(1e-6, tol=1e-12, max_iter=2).fit_code(X, y, ONE_VS_ALL)
+    assert len(caught) == 1
+
+
 def test_an_interrupt_while_problems_are_fitted_again_keeps_what_there_is(monkeypatch):
     X, y = rows_and_classes(80)
     model = SoftmaxRegression(1e-4, tol=1e-7, max_iter=30)

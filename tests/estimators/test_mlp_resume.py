@@ -279,17 +279,16 @@ class InterruptedNoise(GaussianNoise):
 
 
 @pytest.mark.parametrize("n_done", [0, 2])
-def test_an_interrupt_leaves_the_network_of_the_last_epoch(clouds, kind, n_done):
+def test_an_interrupt_ends_a_fit_that_can_go_on(clouds, kind, n_done):
     X, y = clouds
-    options = {**SHORT, **RANDOM}
-    expected = kind(**{**options, "max_iter": max(n_done, 1)}).fit(X, y)
+    options = {**SHORT, **RANDOM, "learning_rate": Cosine(0.01, duration=20)}
     noise = InterruptedNoise(0.2)
     # There are eight batches in an epoch, the last of ten rows.
     noise.interrupted_call = 8 * n_done + 5
     model = kind(**{**options, "augment": noise, "warm_start": True})
     message = (
-        rf"^{kind.__name__} was interrupted after {n_done} epochs; the network is as it was then\. "
-        r"Call fit again with warm_start=True to go on\.$"
+        rf"^{kind.__name__} was interrupted after {n_done} epochs; the network can be used as it "
+        r"is\. Call fit again with warm_start=True to go on\.$"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         model.fit(X, y)
@@ -298,11 +297,79 @@ def test_an_interrupt_leaves_the_network_of_the_last_epoch(clouds, kind, n_done)
     assert model.n_iter_ == len(model.loss_curve_) == n_done
     assert not model.converged_
     assert np.isfinite(model.predict(X)).all()
-    if n_done:
-        assert_array_equal(model.theta_, expected.theta_)
-    # Going on is as if nothing had happened: the ten epochs that follow are those of a longer fit.
+    assert copy_by_pickle(model)._training.state["t"] == 8 * n_done + 4
     longer = kind(**{**options, "max_iter": n_done + 10}).fit(X, y)
-    assert_same_training(model.fit(X, y), longer)
+    model.fit(X, y)
+    assert model.n_iter_ == n_done + 10
+    assert model.loss_curve_[:n_done] == longer.loss_curve_[:n_done]
+    assert model.history_["rate"] == longer.history_["rate"]
+    assert model.loss_ < 1.1 * longer.loss_
+
+
+@pytest.mark.parametrize("goes_on_with", ["fit", "partial_fit"])
+def test_the_steps_of_an_interrupted_epoch_are_kept(clouds, kind, goes_on_with):
+    """They are those of a call with their rows."""
+    X, y = clouds
+    options = {**SHORT, "max_iter": 2, "shuffle": False, "learning_rate": 0.01, "dtype": "float64"}
+    expected = kind(**options).fit(X, y).partial_fit(X[:80], y[:80])
+    noise = InterruptedNoise(0.0)
+    noise.interrupted_call = 8 * 2 + 5
+    model = kind(**{**options, "augment": noise, "warm_start": True})
+    if goes_on_with == "fit":
+        with pytest.warns(UserWarning, match="was interrupted after 2 epochs"):
+            model.set_params(max_iter=3).fit(X, y)
+    else:
+        model.fit(X, y)
+        with pytest.raises(KeyboardInterrupt):
+            model.partial_fit(X, y)
+    assert_allclose(model.theta_, expected.theta_, rtol=1e-12)
+    assert model.n_iter_ == 2
+    for each in (model, expected):
+        each.partial_fit(X, y)
+    assert_allclose(model.theta_, expected.theta_, rtol=1e-12)
+    assert model.n_iter_ == model._training.epoch == 3
+
+
+def test_an_interrupt_while_it_is_scored_counts_no_epoch(clouds, kind):
+    X, y = clouds
+    n_left = [3]
+
+    def score(model, X, y):
+        n_left[0] -= 1
+        if not n_left[0]:
+            raise KeyboardInterrupt
+        return 1.0
+
+    model = kind(**SHORT, warm_start=True, monitor=score, learning_rate=Cosine(0.01, duration=30))
+    with pytest.warns(UserWarning, match="was interrupted after 2 epochs"):
+        model.fit(X, y, X_val=X, y_val=y)
+    assert model.n_iter_ == len(model.validation_scores_) == 2
+    model.fit(X, y)
+    longer = kind(**{**SHORT, "max_iter": 12}, learning_rate=Cosine(0.01, duration=30)).fit(X, y)
+    assert model.history_["rate"] == longer.history_["rate"]
+
+
+def test_an_error_in_a_portion_of_rows_leaves_the_network_as_it_was(clouds, kind):
+    X, y = clouds
+
+    class Failing(GaussianNoise):
+        n_left = 8 + 5
+
+        def __call__(self, X, y, rng):
+            self.n_left -= 1
+            if not self.n_left:
+                raise RuntimeError("no noise today")
+            return super().__call__(X, y, rng)
+
+    model = kind(**{**SHORT, "augment": Failing(0.1), "max_iter": 1}).fit(X, y)
+    before, loss_curve = model.theta_.copy(), model.loss_curve_
+    with pytest.raises(RuntimeError, match="no noise today"):
+        model.partial_fit(X, y)
+    assert_array_equal(model.theta_, before)
+    assert model.loss_curve_ == loss_curve
+    model.set_params(learning_rate=1e-12, dtype="float64").partial_fit(X, y)
+    assert_allclose(model.theta_, before, atol=1e-8)
+    assert model.n_iter_ == 2
 
 
 @pytest.mark.skipif(

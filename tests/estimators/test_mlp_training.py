@@ -17,6 +17,7 @@ from sklearn.utils.fixes import parse_version
 from skmlp import MLPNet, MLPNetRegressor, cross_entropy
 from skmlp.augment import GaussianNoise
 from skmlp.nn.activations import ACTIVATIONS, Activation
+from skmlp.nn.backprop import NetworkObjective
 from skmlp.nn.initializers import INITIALIZERS, Initializer
 from skmlp.nn.losses import Loss
 from skmlp.nn.network import Network
@@ -215,6 +216,9 @@ def test_batch_norm_survives_a_last_batch_of_one_row(clouds, kind, n_rows, batch
 
 def test_batch_norm_normalizes_by_the_training_data(clouds):
     X, y = clouds
+    # A row that comes three times counts three times.
+    often = np.repeat(np.arange(len(y)), 1 + np.arange(len(y)) % 3)
+    X, y = X[often], y[often]
     options = {"batch_norm": True, "optimizer": "lbfgs", "random_state": 0, "max_iter": 3}
     with pytest.warns(ConvergenceWarning):
         model = MLPNet(5, "identity", **options).fit(X, y)
@@ -341,6 +345,21 @@ def test_lbfgs_without_penalty_survives_a_loss_that_goes_to_zero():
     model.fit(X, y)
     assert model.loss_ < 1e-100
     assert model.score(X, y) == 1.0
+
+
+@both
+@truncated
+def test_lbfgs_rarely_evaluates_the_objective_twice_in_a_step(clouds, kind, monkeypatch):
+    evaluate, n_calls = NetworkObjective.value_and_gradient, [0]
+
+    def counted(*args):
+        n_calls[0] += 1
+        return evaluate(*args)
+
+    monkeypatch.setattr(NetworkObjective, "value_and_gradient", counted)
+    model = kind((6, 5), optimizer="lbfgs", tol=0, max_iter=60, random_state=0).fit(*clouds)
+    # A search that closes in on the zero of the slope takes two evaluations.
+    assert n_calls[0] < 1.5 * model.n_iter_
 
 
 @both

@@ -1,6 +1,8 @@
 """Mini-batches step for step against plain loops, and the order in which they visit the rows."""
 
 import math
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from scipy.stats import chi2
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp import SoftmaxRegression
+from skmlp.estimators._base import random_generator
 from skmlp.nn.linear import LinearObjective
 from skmlp.optim import AdamW, Cosine, InverseScaling, Momentum, PiecewiseConstant
 
@@ -238,3 +241,36 @@ def test_a_plateau_that_is_no_lower_than_the_start_is_no_convergence(clouds):
         model.fit(X + 1000, y)
     assert model.n_iter_ < 500
     assert not model.converged_
+
+
+def test_a_plateau_where_a_better_model_has_led_is_convergence(clouds):
+    X, y = clouds
+    model = SoftmaxRegression(solver="newton", tol=1e-12, warm_start=True, random_state=0).fit(X, y)
+    optimum = model.loss_
+    # No step lowers the objective of the optimum.
+    model.set_params(solver="sgd", tol=1e-4, max_iter=500).fit(X, y)
+    assert model.loss_ >= optimum * (1 - 1e-12)
+    assert model.n_iter_ < 500
+    assert model.converged_
+
+
+def test_seeds_are_of_one_thread():
+    """A thread that is interrupted between its seed and its numbers gets them all the same."""
+    seeds = range(4)
+    expected = [random_generator(seed).random() for seed in seeds]
+    wrong, interval = [], sys.getswitchinterval()
+
+    def draw(seed):
+        numbers = {random_generator(seed).random() for _ in range(1000)}
+        wrong.extend(numbers - {expected[seed]})
+
+    threads = [threading.Thread(target=draw, args=(seed,)) for seed in seeds]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not wrong

@@ -1,5 +1,7 @@
 """Fits that start from the solution of the last one."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -119,3 +121,15 @@ def test_float32_may_follow_float64(clouds, solver):
     assert model.coef_.dtype == np.float32
     best = SoftmaxRegression().fit(X, y).loss_
     assert model.loss_ < 1.1 * best
+
+
+@truncated
+def test_after_a_fit_that_has_exploded_a_new_training_begins(clouds):
+    X, y = clouds
+    model = SoftmaxRegression(solver="newton", tol=0.1, warm_start=True, random_state=0).fit(X, y)
+    expected = deepcopy(model)
+    with pytest.raises(ValueError, match="diverged"):
+        model.set_params(solver="sgd", learning_rate=1e4, max_iter=2).fit(X, y)
+    for each in (model, expected):
+        each.set_params(solver="sgd", learning_rate=0.01, max_iter=3).fit(X, y)
+    assert_array_equal(model.coef_, expected.coef_)

@@ -28,6 +28,14 @@ def test_unshuffled_rows_come_in_the_given_order():
     assert_array_equal(np.concatenate(batches()), ROWS)
 
 
+@pytest.mark.parametrize("shuffle", ORDERS)
+def test_a_number_means_all_rows(shuffle):
+    for by_number, by_name in zip(
+        batches(7, shuffle=shuffle), batches(np.arange(7), shuffle=shuffle), strict=True
+    ):
+        assert_array_equal(by_number, by_name)
+
+
 def test_unshuffled_rows_take_no_randomness():
     rng = np.random.default_rng(0)
     list(epoch_batches(ROWS, 3, False, rng))

@@ -9,7 +9,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
+from skmlp.optim import optimizers
 from skmlp.optim.optimizers import (
+    BLOCK,
     OPTIMIZERS,
     SGD,
     Adagrad,
@@ -214,9 +216,8 @@ def test_adamw_adds_its_decay_to_the_direction_of_adam():
     adam, adamw = Adam(), AdamW(weight_decay=0.3)
     adam_state, adamw_state = adam.init(theta), adamw.init(theta, penalized)
     for grad in grads:
-        difference = adamw.direction(grad, theta, adamw_state) - adam.direction(
-            grad, theta, adam_state
-        )
+        with_decay = adamw.direction(grad.copy(), theta, adamw_state)
+        difference = with_decay - adam.direction(grad, theta, adam_state)
         assert_allclose(difference, 0.3 * penalized * theta, atol=1e-15)
 
 
@@ -295,15 +296,32 @@ def test_numpy_scalars_as_hyperparameters_change_nothing(optimizer):
 
 
 @pytest.mark.parametrize("optimizer", ALL, ids=repr)
-def test_gradient_and_theta_are_not_modified(optimizer):
+def test_theta_is_not_modified(optimizer):
     theta = initial_theta()
     state = optimizer.init(theta)
     for grad in random_gradients():
-        before = grad.copy()
         direction = optimizer.direction(grad, theta, state)
-        assert_array_equal(grad, before)
         assert_array_equal(theta, initial_theta())
         assert not np.shares_memory(direction, theta)
+
+
+@pytest.mark.parametrize("optimizer", ALL, ids=repr)
+def test_a_step_needs_no_array_as_long_as_theta(optimizer, traced):
+    theta = np.ones(20 * BLOCK)
+    state = optimizer.init(theta)
+    direction, peak = traced(optimizer.direction, np.full_like(theta, 0.01), theta, state)
+    assert direction.shape == theta.shape
+    # Two blocks at most, and little for Python.
+    assert peak < 3 * BLOCK * theta.itemsize
+
+
+@pytest.mark.parametrize("optimizer", ALL, ids=repr)
+def test_blocks_are_of_no_account(optimizer, monkeypatch):
+    penalized = np.arange(N_PARAMS) % 3 > 0
+    whole = trajectory(optimizer, random_gradients(), penalized)[1]
+    monkeypatch.setattr(optimizers, "BLOCK", 3)
+    assert N_PARAMS % 3
+    assert_array_equal(trajectory(optimizer, random_gradients(), penalized)[1], whole)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +329,6 @@ def test_gradient_and_theta_are_not_modified(optimizer):
     [("sgd", 0), ("momentum", 1), ("nesterov", 1), ("adagrad", 1), ("rmsprop", 1), ("adam", 2)],
 )
 def test_a_state_is_what_is_remembered_and_no_more(name, n_arrays):
-    """Whoever trains keeps a copy, so each array of the state costs two."""
     for optimizer in (get_optimizer(name), ClipNorm(1e-3, then=name), ClipValue(1e-3, then=name)):
         theta = initial_theta()
         state = optimizer.init(theta)
@@ -347,7 +364,7 @@ def test_one_optimizer_serves_two_models(optimizer):
     theta = initial_theta()
     one, two = optimizer.init(theta), optimizer.init(theta)
     together = [
-        (optimizer.direction(g, theta, one).copy(), optimizer.direction(h, theta, two).copy())
+        [optimizer.direction(g.copy(), theta, memory).copy() for g, memory in ((g, one), (h, two))]
         for g, h in zip(first, second, strict=True)
     ]
     alone = optimizer.init(theta)

@@ -1,7 +1,10 @@
 """The training loop on objectives whose path is known in closed form."""
 
 import pickle
+import signal
 from copy import deepcopy
+from dataclasses import dataclass
+from threading import Thread
 from time import perf_counter, sleep
 
 import numpy as np
@@ -274,46 +277,113 @@ def test_a_plateau_is_remembered_where_training_stopped(n_first):
     assert resumed.memory == at_once.memory
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-@pytest.mark.parametrize("optimizer", [SGD(), Momentum(0.9), Adam()])
-def test_an_epoch_that_fails_leaves_no_trace(optimizer, error):
-    schedule = ReduceOnPlateau(0.5, factor=0.5, patience=1)
-    calls = []
+@dataclass
+class InterruptedMomentum(Momentum):
+    """Momentum, in the middle of one step of which somebody presses Ctrl-C."""
 
-    def fail_at_last(theta, rows, rng):
-        result = shake(theta, rows, rng)
-        calls.append(rows)
-        if len(calls) == 3:
-            raise error("enough")
-        return result
+    n_left: int = 1 << 30
 
-    def train(training, n_epochs, objective=shake):
-        run_epochs(training, objective, schedule, at_random, n_epochs, [slow_down(schedule)])
+    def direction(self, grad, theta, state):
+        state["velocity"] *= self.momentum
+        self.n_left -= 1
+        if self.n_left == 0:
+            signal.raise_signal(signal.SIGINT)
+        state["velocity"] += grad
+        return state["velocity"]
 
+
+def interrupted_by_the_objective(n_whole):
+    """Return an optimizer and an objective: Ctrl-C between two steps of the second epoch."""
+    n_left = [3 + n_whole]
+
+    def objective(theta, rows, rng):
+        if not n_left[0]:
+            signal.raise_signal(signal.SIGINT)
+        n_left[0] -= 1
+        return pull(theta, rows, rng)
+
+    return Momentum(), objective
+
+
+def interrupted_by_the_optimizer(n_whole):
+    """Return an optimizer and an objective: Ctrl-C in the middle of a step of the second epoch."""
+    return InterruptedMomentum(n_left=3 + n_whole), pull
+
+
+@pytest.mark.usefixtures("interactive_session")
+@pytest.mark.parametrize("n_whole", [1, 2])
+@pytest.mark.parametrize(
+    "interrupted", [interrupted_by_the_objective, interrupted_by_the_optimizer]
+)
+def test_an_interrupt_keeps_the_steps_and_counts_no_epoch(interrupted, n_whole):
+    optimizer, objective = interrupted(n_whole)
     training = start(optimizer)
-    train(training, 4)
-    before = deepcopy(training)
-    with pytest.raises(error, match="enough"):
-        train(training, 1, fail_at_last)
-    assert len(calls) == 3
-    assert_array_equal(training.theta, before.theta)
-    assert (training.epoch, training.rate_factor) == (4, before.rate_factor)
-    assert training.memory == before.memory
-    train(training, 2)
-    undisturbed = start(optimizer)
-    train(undisturbed, 6)
-    assert_array_equal(training.theta, undisturbed.theta)
-    assert training.rng.random() == undisturbed.rng.random()
+    with pytest.raises(KeyboardInterrupt):
+        run_epochs(training, objective, Constant(0.1), in_twos, 5)
+    expected = start(Momentum())
+    run_epochs(expected, pull, Constant(0.1), in_twos, 1)
+    run_epochs(expected, pull, Constant(0.1), lambda rng: in_twos(rng)[:n_whole], 1)
+    assert_array_equal(training.theta, expected.theta)
+    assert_array_equal(training.state["velocity"], expected.state["velocity"])
+    assert training.epoch == 1
+    training.optimizer = Momentum()
+    for each in (training, expected):
+        run_epochs(each, pull, Constant(0.1), in_twos, 2)
+    assert_array_equal(training.theta, expected.theta)
 
 
-@pytest.mark.parametrize(("dtype", "other"), [(np.float32, np.float64), (np.float64, np.float32)])
-def test_to_convert_changes_nothing_but_the_dtype(dtype, other):
+@pytest.mark.usefixtures("interactive_session")
+def test_an_interrupt_means_what_it_did_before():
+    """Whoever listens for Ctrl-C hears of it, and says whether the training goes on."""
+    heard = []
+    signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    training, expected = start(InterruptedMomentum(n_left=2)), start(Momentum())
+    run_epochs(training, pull, Constant(0.1), in_twos, 2)
+    assert heard == [signal.SIGINT]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run_epochs(expected, pull, Constant(0.1), in_twos, 2)
+    assert_array_equal(training.theta, expected.theta)
+
+
+@pytest.mark.usefixtures("interactive_session")
+def test_an_interrupt_that_is_ignored_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    training = start(InterruptedMomentum(n_left=2))
+    run_epochs(training, pull, Constant(0.1), in_twos, 2)
+    assert signal.signal(signal.SIGINT, signal.default_int_handler) is signal.SIG_IGN
+    assert training.epoch == 2
+
+
+@pytest.mark.usefixtures("interactive_session")
+def test_training_in_another_thread_sets_no_handler():
+    training, expected = start(Momentum()), start(Momentum())
+    thread = Thread(target=run_epochs, args=(training, pull, Constant(0.1), in_twos, 2))
+    thread.start()
+    thread.join()
+    run_epochs(expected, pull, Constant(0.1), in_twos, 2)
+    assert_array_equal(training.theta, expected.theta)
+
+
+def test_an_interrupt_of_an_epoch_that_has_diverged_is_its_divergence():
+    def explode(theta, rows, rng):
+        if rows[0] == 4:
+            raise KeyboardInterrupt
+        return 0.0, np.full(len(theta), np.inf)
+
+    with pytest.raises(ValueError, match="diverged in epoch 1"):
+        run_epochs(start(), explode, Constant(0.1), in_twos, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("other", [np.float32, np.float64])
+def test_to_go_on_in_another_dtype_changes_nothing_else(dtype, other):
     training = start(AdamW(), dtype)
     schedule = ReduceOnPlateau(0.5, patience=1)
     run_epochs(training, shake, schedule, at_random, 5, [slow_down(schedule)])
     before = deepcopy(training)
-    training.convert(np.dtype(other))
-    assert training.theta.dtype == other
+    theta = training.theta.astype(other)
+    training.go_on(theta)
+    assert training.theta is theta
     assert_array_equal(training.theta, before.theta.astype(other))
     assert training.state.keys() == before.state.keys()
     for name, value in before.state.items():

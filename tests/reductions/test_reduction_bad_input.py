@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
@@ -442,3 +443,11 @@ def test_a_fit_that_fails_leaves_the_model_as_it_was(reduction):
         model.fit(X[:, :2], np.zeros(12))
     assert vars(model) == before
     assert_array_equal(model.decision_function(X), expected)
+
+
+def test_a_first_portion_that_fails_leaves_the_model_without_a_fit(reduction):
+    model = reduction(GaussianNB(), random_state=0)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match="y must hold only labels"):
+        model.partial_fit(X, NAMES, classes=["ant", "bee"])
+    assert vars(model) == before

@@ -1,5 +1,6 @@
 /* Helpers: the threads that work with the caller's. */
 #include <Python.h>
+#include <time.h>
 
 #include "team.h"
 
@@ -15,10 +16,9 @@
 #define THIS_PROCESS() 0
 #endif
 
-/* How often a helper without work lets others have the processor before it ends: some milliseconds,
- * longer than it takes from one epoch to the next. To start a new one takes many times as long as
- * to give work to one that waits. */
-#define PATIENCE 5000
+/* Seconds for which a helper waits for more work, longer than it takes from one epoch to the next. To
+ * start a new one takes many times as long as to give work to one that waits. */
+#define PATIENCE 3e-3
 
 enum { GONE, IDLE, AT_WORK };
 
@@ -52,12 +52,19 @@ static void send_elsewhere(helper *h) {
 #endif
 }
 
+static double now(void) {
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* Wait for work; returns whether there is any. */
 static int has_work(helper *own) {
-    int looks, idle = IDLE;
-    for (looks = 0; looks < LOOKS + PATIENCE; looks++) {
+    const double since = now();
+    int looks = 0, idle = IDLE;
+    while (looks < LOOKS || now() - since < PATIENCE) {
         if (__atomic_load_n(&own->state, __ATOMIC_ACQUIRE) == AT_WORK) return 1;
-        if (looks < LOOKS) PAUSE();
+        if (++looks < LOOKS) PAUSE();
         else LET_OTHERS_RUN();
     }
     return !__atomic_compare_exchange_n(&own->state, &idle, GONE, 0, __ATOMIC_ACQ_REL,
