@@ -58,8 +58,15 @@ def compiled_linear(objective: LinearObjective, kernels: str | None = None) -> A
     if sp.issparse(X):
         is_ready = X.format == "csr" and X.data.flags.aligned and X.indices.flags.aligned
     else:
-        is_ready = X.flags.aligned and (X.flags.c_contiguous or X.flags.f_contiguous)
+        is_ready = X.flags.aligned and (has_whole_rows(X) or has_whole_rows(X.T))
     return CompiledObjective(objective, kernels) if is_ready else None
+
+
+def has_whole_rows(X: Array) -> bool:
+    """Return whether a row's entries are side by side, and rows equally far apart, in order."""
+    apart, size = X.strides[0], X.itemsize
+    by_rows = X.strides[1] == size and apart >= X.shape[1] * size and apart % size == 0
+    return X.flags.c_contiguous or by_rows
 
 
 class CompiledObjective:

@@ -521,3 +521,27 @@ def test_a_fit_leaves_nothing_in_memory(monkeypatch, solver, n_features):
         gc.enable()
     assert len(made) == 1
     assert made[0]() is None
+
+
+@pytest.mark.parametrize(
+    ("part", "road"),
+    [
+        (np.s_[:, :-1], "compiled"),
+        (np.s_[10:, 1:5], "compiled"),
+        (np.s_[::2, :], "compiled"),
+        (np.s_[:, :2], "compiled"),
+        (np.s_[::-1, :], "readable"),
+        (np.s_[:, ::-2], "readable"),
+        (np.s_[::2, ::2], "readable"),
+    ],
+)
+@pytest.mark.parametrize("by_columns", [False, True])
+def test_parts_of_an_array(monkeypatch, by_columns, part, road):
+    monkeypatch.delenv("SKMLP_ROAD", raising=False)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 30))[part]
+    X = X.T if by_columns else X
+    y = np.arange(len(X)) % 3
+    model = SoftmaxRegression().fit(X, y)
+    assert model.road_ == road
+    assert_allclose(model.coef_, SoftmaxRegression().fit(X.copy(), y).coef_, rtol=1e-6, atol=1e-8)
