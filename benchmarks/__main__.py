@@ -76,7 +76,8 @@ def measure(name, options):
             print(*(f"{k}={v}" for k, v in row.items() if v is not None), flush=True)
     if rows:
         needed = time.perf_counter() - began
-        record(options.out, name, rows, environment(options.threads, options.peers), needed)
+        threads = getattr(part(name), "N_THREADS", options.threads)
+        record(options.out, name, rows, environment(threads, options.peers), needed)
     else:
         print("Nothing to do: no data for it; see above.")
 

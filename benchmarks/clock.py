@@ -12,16 +12,18 @@ def seconds(function, *arguments):
     return time.perf_counter() - began
 
 
-def take_turns(contestants, n_rounds, *, once_above=inf, budget=inf):
+def take_turns(contestants, n_rounds, *, once_above=inf, budget=inf, rest=0.0):
     """Call functions in turn; return for each name its seconds, round by round.
 
     A function that took longer than `once_above` is not called again, and there is no new round
     after `budget` seconds. Every other round goes backwards: nobody always follows the same one.
+    Before each call all rest for `rest` seconds, in which threads that still spin come to an end.
     """
     times = {name: [] for name in contestants}
     for i in range(n_rounds):
         for name in list(contestants)[:: (-1) ** i]:
             if i == 0 or times[name][0] <= once_above:
+                time.sleep(rest)
                 times[name].append(seconds(contestants[name]))
         if sum(map(sum, times.values())) > budget:
             break

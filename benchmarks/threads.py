@@ -14,6 +14,5 @@ VARIABLES = (
 def limit_threads(n_threads):
     """Set the environment variables by which libraries, once imported, choose their threads."""
     os.environ.update(dict.fromkeys(VARIABLES, str(n_threads)))
-    if n_threads == 1:
-        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={str(n_threads > 1).lower()}"
     os.environ["JAX_PLATFORMS"] = "cpu"

@@ -5,6 +5,7 @@ the report's text on how, in reStructuredText.
 
 ``rows(options)``          yields the rows of the table, as dicts. The first column says what a row
                            is about, and a later run replaces the rows about the same things.
+``N_THREADS``              optional: how many threads it uses, whatever the run is asked for.
 ``findings(rows)``         optional: what the table says, sentences for the report.
 ``draw(rows, figure)``     optional: draws it, and returns a description of the picture.
 
@@ -18,6 +19,7 @@ PARTS = (
     "softmax_text",
     "softmax_sgd",
     "mlp_epochs",
+    "mlp_threads",
     "mlp_loss",
     "mlp_defaults",
     "growth",

@@ -15,6 +15,8 @@ from benchmarks.tasks import NETS, random_task
 from benchmarks.trainers import OURS, started_trainers
 
 WARM_UP, N_EPOCHS, N_ROUNDS = 2, 5, 5
+# Seconds for which the threads of a BLAS may spin after their last product.
+REST = 0.2
 PRODUCTS, PEAK = "products", "peak"
 # What an epoch of another may take at least, in ours, net by net.
 GOALS = {
@@ -48,7 +50,8 @@ def time_epochs(task, options):
     large, flops = large_product()
     calls = {name: partial(rival.train, N_EPOCHS) for name, rival in rivals.items()}
     calls |= {PRODUCTS: repeated(products(task), N_EPOCHS), PEAK: large}
-    times = take_turns(calls, options.n_rounds(N_ROUNDS))
+    rest = REST if options.threads > 1 else 0.0
+    times = take_turns(calls, options.n_rounds(N_ROUNDS), rest=rest)
     peak = task.flops * min(times.pop(PEAK)) / flops
     epochs = {name: [s / N_EPOCHS for s in seconds] for name, seconds in times.items()}
     return epochs | {PEAK: [peak] * len(epochs[OURS])}

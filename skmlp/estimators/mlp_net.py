@@ -271,7 +271,8 @@ class MLPNet(ClassScores, ClassifierMixin, NetworkEstimator):
         if self._multilabel:
             return super()._class_factors(targets, weight, n_present)
         factors = class_factors(self.class_weight, self.classes_, targets, weight)
-        n_found = len(np.unique(targets[(weight > 0) & (factors[targets] > 0)]))
+        counts = (weight > 0) & (factors[targets] > 0)
+        n_found = np.count_nonzero(np.bincount(targets, counts))
         if n_found < n_present or len(self.classes_) < 2:
             raise ValueError(
                 f"y must hold at least two classes in rows of positive weight, got {n_found} class."

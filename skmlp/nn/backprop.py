@@ -118,22 +118,29 @@ class NetworkObjective:
     def mean_loss(self, theta: Array) -> float:
         """Return the mean loss, divided by unit, of predictions: without penalty and dropout."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return self._mean(lambda rows: self.network.scores(theta, self.X[rows]))
+            return self._mean(
+                lambda rows: self.network.scores(theta, self.X[rows]), self.y, self.weight
+            )
 
     def cost_of_constant(self) -> float:
         """Return the mean loss, divided by unit, of the best prediction that knows no x."""
         constant = self.loss.best_constant(self.y, self.weight, self.network.n_outputs)
+        y, weight = self.y, self.weight
+        if y.ndim == 1 and y.dtype.kind in "iu":
+            # A constant costs all rows of a class the same.
+            weight = np.bincount(y, weight)
+            y = np.arange(len(weight))
         return self._mean(
-            lambda rows: np.broadcast_to(constant, (len(self.y[rows]), len(constant)))
+            lambda rows: np.broadcast_to(constant, (len(y[rows]), len(constant))), y, weight
         )
 
-    def _mean(self, scores: Callable[[slice], Array]) -> float:
-        """Return the mean loss of the scores that a function gives for some rows."""
+    def _mean(self, scores: Callable[[slice], Array], y: Array, weight: Array) -> float:
+        """Return the mean loss of the scores that a function gives for some of the targets."""
         total = 0.0
-        for begin in range(0, len(self.y), ROWS):
+        for begin in range(0, len(y), ROWS):
             rows = slice(begin, begin + ROWS)
-            losses, _ = self.loss.evaluate(scores(rows), self.y[rows])
-            total += float(self.weight[rows] @ losses)
+            losses, _ = self.loss.evaluate(scores(rows), y[rows])
+            total += float(weight[rows] @ losses)
         return total
 
     def __call__(self, theta: Array, rows: Array | slice, rng: Rng) -> tuple[float, Array]:

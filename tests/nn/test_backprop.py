@@ -206,6 +206,17 @@ def test_the_mean_loss_is_that_of_predictions():
     np.testing.assert_allclose(4.0 * objective.cost_of_constant(), variance)
 
 
+def test_cost_of_a_constant_for_classes():
+    rng = np.random.default_rng(1)
+    # The last class and one before it occur in no row.
+    X, y, weight = rng.normal(size=(N, D)), rng.choice([0, 2], N), rng.uniform(1, 2, N)
+    loss = SoftmaxCrossEntropy(label_smoothing=0.1)
+    objective = NetworkObjective(build(), loss, X, y, weight, alpha=0.7)
+    constant = loss.best_constant(y, weight, C)
+    losses, _ = loss.evaluate(np.tile(constant, (N, 1)), y)
+    np.testing.assert_allclose(objective.cost_of_constant(), weight @ losses / weight.sum())
+
+
 def test_two_forward_passes_do_not_disturb_each_other():
     rng = np.random.default_rng(8)
     network = build(batch_norm=0.1, rate=0.3)
