@@ -1,5 +1,6 @@
 """The border between Python and the kernels: every shape is checked here, and nowhere below."""
 
+import os
 from time import perf_counter
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -159,6 +160,16 @@ PAUSE, PAUSE_OF_SEVERAL = 0.05, 0.01
 
 # Programs that run now, in threads of this process: only one that is alone has several workers.
 cdef int n_running = 0
+
+
+def none_runs():
+    """Note that no program runs: in a forked process, which has no other threads, none does."""
+    global n_running
+    n_running = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=none_runs)
 
 
 cdef const skmlp_kernels *choose(name) except NULL:

@@ -75,7 +75,8 @@ class Optimizer(Spec):
         Parameters
         ----------
         grad : ndarray of shape (n_params,)
-            The gradient of the objective at `theta`; it may be overwritten.
+            The gradient of the objective at `theta`; it may be overwritten, here and by the caller
+            afterwards: an optimizer that is to remember it copies it.
         theta : ndarray of shape (n_params,)
             The parameters; they are not modified.
         state : dict

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from multiprocessing import Pipe, get_all_start_methods, get_context
 
 import numpy as np
 import pytest
@@ -96,6 +97,27 @@ def test_more_workers_than_rows(work_by):
         model = MLPNet((19, 5), batch_norm=True, **SHORT | {"batch_size": 16}).fit(X[:40], Y[:40])
         fits.append(np.r_[model.theta_, model.predict_proba(X[:40]).ravel()])
     assert_array_equal(*fits)
+
+
+@dtypes
+@pytest.mark.parametrize("factor", [1.0, 300.0])
+def test_scores_that_are_far_apart_in_some_rows(work_by, factor, dtype):
+    rows = X.copy()
+    rows[::29] *= factor
+    options = SHORT | {"learning_rate": 0.1}
+    assert_same(work_by, MLPNet((19,), "relu", optimizer="sgd", dtype=dtype, **options), rows, Y)
+
+
+@forms
+@pytest.mark.parametrize("n_rows", [2000, 2048, 2060])
+def test_predictions_of_many_blocks(work_by, n_rows, form):
+    rows = form(np.tile(X, (23, 1))[:n_rows])
+    model = MLPNet((60, 60), **SHORT).fit(X, Y)
+    work_by(1)
+    alone = model.predict_proba(rows)
+    for n in [2, 3] * 20:
+        work_by(n)
+        assert_array_equal(model.predict_proba(rows), alone)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -211,6 +233,30 @@ def test_fits_run_side_by_side(work_by):
         thread.join()
     for model in models:
         assert_array_equal(model.theta_, alone.theta_)
+
+
+def fit_in_child(model, connection):
+    connection.send(model.fit(X, Y).theta_)
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_helpers_of_its_own(work_by):
+    work_by(2)
+    model = MLPNet(19, **SHORT)
+    expected = model.fit(X, Y).theta_.copy()
+    for _ in range(5):
+        # At once, as long as the helper of this process waits for work.
+        model.fit(X, Y)
+        ours, theirs = Pipe()
+        child = get_context("fork").Process(target=fit_in_child, args=(model, theirs))
+        child.start()
+        try:
+            assert ours.poll(60)
+            assert_array_equal(ours.recv(), expected)
+        finally:
+            child.kill()
+            child.join()
 
 
 @pytest.mark.usefixtures("interactive_session")

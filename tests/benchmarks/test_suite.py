@@ -44,6 +44,7 @@ def report(tmp_path_factory):
         ("softmax_dense", {"iris", "digits"}),
         ("softmax_sgd", {"iris", "digits"}),
         ("mlp_epochs", {"16-100-26", "20-64-64-10", "54-128-128-7", "784-256-128-10"}),
+        ("mlp_threads", {"16-100-26", "20-64-64-10", "54-128-128-7", "784-256-128-10"}),
         ("mlp_loss", {"digits"}),
         ("growth", {"rows", "classes"}),
         ("memory", {"MLPNet float32"}),

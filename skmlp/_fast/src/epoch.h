@@ -8,10 +8,10 @@ static int NAME(run)(skmlp_program *p, int worker, ptrdiff_t begin, ptrdiff_t en
     return status;
 }
 
-/* Scores of the rows of some blocks, for a program without batch norm and dropout. No worker needs
- * the rows of another. */
+/* Scores of the rows of some blocks, for a program without batch norm and dropout. */
 static int NAME(predict)(skmlp_program *p, int worker, ptrdiff_t begin, ptrdiff_t end) {
     const ptrdiff_t d = p->n_features, C = p->n_outputs, last = p->n_layers - 1;
+    int status = DONE;
     ptrdiff_t l;
     for (; begin < end; begin++) {
         const ptrdiff_t start = begin * p->batch_size, left = p->n_rows - start;
@@ -20,10 +20,12 @@ static int NAME(predict)(skmlp_program *p, int worker, ptrdiff_t begin, ptrdiff_
         const ptrdiff_t end_of_share = start_of_share(p, worker + 1, m);
         const int64_t *rows = p->order + start;
         const REAL *input = p->X == NULL ? NULL : (const REAL *)p->X + start * d;
-        if (p->X == NULL) {
-            const int status = NAME(gather_sparse)(p, rows, first, end_of_share);
-            if (status != DONE) return status;
-        }
+        /* Shares of a block are the same places as those of the one before, unless it is shorter. */
+        if (m < p->batch_size) wait_for_all(p);
+        if (status == DONE && p->X == NULL)
+            status = NAME(gather_sparse)(p, rows, first, end_of_share);
+        /* Not out of the loop: others may wait. */
+        if (status != DONE) continue;
         for (l = 0; l <= last; l++) {
             NAME(forward)(p, worker, &p->layers[l], rows, m, input);
             input = p->layers[l].Y;
@@ -31,5 +33,5 @@ static int NAME(predict)(skmlp_program *p, int worker, ptrdiff_t begin, ptrdiff_
         memcpy((REAL *)p->F + (start + first) * C, input + first * C,
                (size_t)((end_of_share - first) * C) * sizeof(REAL));
     }
-    return DONE;
+    return status;
 }

@@ -12,15 +12,19 @@ static void NAME(weigh)(const skmlp_program *p, ptrdiff_t first, ptrdiff_t m, RE
     }
 }
 
-/* Lower every row by its largest score if an exponential might overflow; shift is by how much. */
+/* Lower each row by its largest score if the exponential of that might overflow; shift is by how
+ * much. */
 static void NAME(lower)(ptrdiff_t m, ptrdiff_t C, REAL *F, REAL *shift) {
+    const REAL limit = PRECISION == 32 ? (REAL)44 : (REAL)354;
     ptrdiff_t i, k;
     int is_large = 0;
     memset(shift, 0, (size_t)m * sizeof *shift);
-    for (i = 0; i < m * C; i++) is_large |= F[i] > (PRECISION == 32 ? (REAL)44 : (REAL)354);
+    for (i = 0; i < m * C; i++) is_large |= F[i] > limit;
     if (!is_large) return;
     for (i = 0; i < m; i++) {
         for (k = 0; k < C; k++) shift[i] = F[i * C + k] > shift[i] ? F[i * C + k] : shift[i];
+        /* What is done to a row must not depend on the rows beside it. */
+        if (shift[i] <= limit) shift[i] = 0;
         for (k = 0; k < C; k++) F[i * C + k] -= shift[i];
     }
 }

@@ -6,14 +6,17 @@
 
 #ifdef __GNUC__
 
+#ifdef _WIN32
+#define THIS_PROCESS() 0
+#else
+#include <unistd.h>
+#define THIS_PROCESS() ((int)getpid())
+#endif
 #ifdef __linux__
 #include <sys/syscall.h>
-#include <unistd.h>
 #define THIS_THREAD() ((int)syscall(SYS_gettid))
-#define THIS_PROCESS() ((int)getpid())
 #else
 #define THIS_THREAD() 0
-#define THIS_PROCESS() 0
 #endif
 
 /* Seconds for which a helper waits for more work, longer than it takes from one epoch to the next. To
@@ -52,10 +55,15 @@ static void send_elsewhere(helper *h) {
 #endif
 }
 
+/* Seconds on a clock that nobody sets. */
 static double now(void) {
+#ifdef _WIN32
+    return 1e-3 * (double)GetTickCount64();
+#else
     struct timespec t;
-    timespec_get(&t, TIME_UTC);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+#endif
 }
 
 /* Wait for work; returns whether there is any. */
