@@ -30,6 +30,11 @@ def take_turns(contestants, n_rounds, *, once_above=inf, budget=inf, rest=0.0):
     return times
 
 
+def rest_after(n_threads):
+    """Return how long the threads of a BLAS may spin after their last product."""
+    return 0.2 if n_threads > 1 else 0.0
+
+
 def ratio(slow, fast):
     """Return how many times as long the one takes: the median over the rounds that both made."""
     return significant(median(a / b for a, b in zip(slow, fast, strict=False)))

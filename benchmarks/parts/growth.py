@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.clock import milliseconds, take_turns
+from benchmarks.clock import milliseconds, rest_after, take_turns
 from benchmarks.limits import products
 from benchmarks.tasks import Task
 from benchmarks.trainers import OURS, trainer
@@ -61,7 +61,8 @@ def time_epoch(settings, options):
     with threadpool_limits(settings["threads"]):
         for call in calls.values():
             call()
-        times = take_turns(calls, options.n_rounds(N_ROUNDS))
+        rest = rest_after(settings["threads"])
+        times = take_turns(calls, options.n_rounds(N_ROUNDS), rest=rest)
     return {OURS: [s / N_EPOCHS for s in times[OURS]], PRODUCTS: times[PRODUCTS]}
 
 

@@ -9,14 +9,12 @@ a peer's time has to that of the products alone; *goal* is what the project has 
 
 from functools import partial
 
-from benchmarks.clock import milliseconds, ratio, take_turns
+from benchmarks.clock import milliseconds, ratio, rest_after, take_turns
 from benchmarks.limits import large_product, products
 from benchmarks.tasks import NETS, random_task
 from benchmarks.trainers import OURS, started_trainers
 
 WARM_UP, N_EPOCHS, N_ROUNDS = 2, 5, 5
-# Seconds for which the threads of a BLAS may spin after their last product.
-REST = 0.2
 PRODUCTS, PEAK = "products", "peak"
 # What an epoch of another may take at least, in ours, net by net.
 GOALS = {
@@ -50,8 +48,7 @@ def time_epochs(task, options):
     large, flops = large_product()
     calls = {name: partial(rival.train, N_EPOCHS) for name, rival in rivals.items()}
     calls |= {PRODUCTS: repeated(products(task), N_EPOCHS), PEAK: large}
-    rest = REST if options.threads > 1 else 0.0
-    times = take_turns(calls, options.n_rounds(N_ROUNDS), rest=rest)
+    times = take_turns(calls, options.n_rounds(N_ROUNDS), rest=rest_after(options.threads))
     peak = task.flops * min(times.pop(PEAK)) / flops
     epochs = {name: [s / N_EPOCHS for s in seconds] for name, seconds in times.items()}
     return epochs | {PEAK: [peak] * len(epochs[OURS])}
