@@ -313,7 +313,7 @@ def test_an_interrupt_leaves_the_state_after_a_step(monkeypatch):
     """The signal comes in the middle of an epoch that would take long."""
     monkeypatch.delenv("SKMLP_ROAD", raising=False)
     rng = np.random.default_rng(0)
-    rows, y = rng.normal(size=(60_000, 50)), rng.integers(0, 5, 60_000)
+    rows, y = rng.normal(size=(200_000, 50)), rng.integers(0, 5, 200_000)
     options = {"batch_norm": True, "dropout": 0.2, "random_state": 0, "batch_size": 4}
     model = MLPNet((200, 200), learning_rate=1e-3, **options)
     fresh = clone(model)
